@@ -1,0 +1,21 @@
+// Weight layouts of the convolution methods. Kernel-private.
+#pragma once
+
+#include "kernels/conv3x3/conv3x3.h"
+
+namespace octoscale::kernels {
+
+// [9][in][out] fp32.
+Result<PackedConv> PackDirectFp32(const ConvSpec& spec);
+// [9][in/2][out][2] bf16.
+Result<PackedConv> PackDirectBf16(const ConvSpec& spec);
+// [phase][out/16][step][16 channel pairs][16 outputs][2] bf16, one 1024-byte AMX tile a step.
+// Without upsampling one phase and 9 * in/32 steps, ordered (dy, dx, channels); with it four phases
+// (output row parity, output column parity) of 4 * in/32 steps: on a picture enlarged by repetition
+// a 3x3 window sees 2x2 input pixels, so taps that share one are added up.
+Result<PackedConv> PackTilesBf16(const ConvSpec& spec);
+// [36][in/2][out][2] int16, scaled per output channel so that no sum of 36 x in products with
+// |V| <= kWinogradVMax leaves int32.
+Result<PackedConv> PackWinogradInt16(const ConvSpec& spec);
+
+}  // namespace octoscale::kernels

@@ -1,0 +1,73 @@
+// Vectors of one lane: the reference for the others. Kernel-private.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/storage.h"
+
+namespace octoscale::kernels {
+namespace {
+
+struct SimdScalar {
+  using F = float;
+  using I = int32_t;
+  static constexpr int kWidth = 1;
+  static constexpr int kOutVectors = 4;  // output vectors and pixels of a register block
+  static constexpr int kPixels = 6;
+
+  static F Load(const float* p) { return *p; }
+  static void Store(float* p, F v) { *p = v; }
+  static F Set1(float v) { return v; }
+  static F Zero() { return 0; }
+  static F Add(F a, F b) { return a + b; }
+  static F Sub(F a, F b) { return a - b; }
+  static F Mul(F a, F b) { return a * b; }
+  static F Fma(F a, F b, F c) { return std::fma(a, b, c); }    // a*b + c
+  static F Fnma(F a, F b, F c) { return std::fma(-a, b, c); }  // c - a*b
+  // The second operand when either is NaN, as the x86 instructions do.
+  static F Max(F a, F b) { return a > b ? a : b; }
+  static F Min(F a, F b) { return a < b ? a : b; }
+  // Bits of |a|: they order like the values, and NaN comes out on top.
+  static I AbsBits(F a) {
+    int32_t bits;
+    std::memcpy(&bits, &a, 4);
+    return bits & 0x7fffffff;
+  }
+  static I MaxI(I a, I b) { return a > b ? a : b; }
+  static int32_t ReduceMaxI(I v) { return v; }
+
+  static F LoadF16(const uint16_t* p) { return HalfToFloat(*p); }
+  static void StoreF16(uint16_t* p, F v) { *p = FloatToHalf(v); }
+  static F LoadBf16(const uint16_t* p) { return Bfloat16ToFloat(*p); }
+  static void StoreBf16(uint16_t* p, F v) { *p = FloatToBfloat16(v); }
+
+  static I ZeroI() { return 0; }
+  static F ToFloat(I v) { return static_cast<float>(v); }
+  static I LoadI(const int32_t* p) { return *p; }
+  static void StoreI(int32_t* p, I v) { *p = v; }
+  // Round to nearest even, then saturate to int16.
+  static void StoreRoundI16(int16_t* p, F v) {
+    if (!(v > -32768.f)) {
+      *p = -32768;
+    } else if (v > 32767.f) {
+      *p = 32767;
+    } else {
+      *p = static_cast<int16_t>(std::nearbyint(v));
+    }
+  }
+  // Pairs of int16: kWidth of them, or one repeated.
+  static I LoadPairs(const int16_t* p) {
+    return static_cast<int32_t>(static_cast<uint16_t>(p[0]) |
+                                (static_cast<uint32_t>(static_cast<uint16_t>(p[1])) << 16));
+  }
+  static I BroadcastPair(const int16_t* p) { return LoadPairs(p); }
+  // acc + a.lo * b.lo + a.hi * b.hi
+  static I Dot(I acc, I a, I b) {
+    return acc + static_cast<int16_t>(a) * static_cast<int16_t>(b) + (a >> 16) * (b >> 16);
+  }
+};
+
+}  // namespace
+}  // namespace octoscale::kernels

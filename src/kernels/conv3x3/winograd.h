@@ -1,0 +1,20 @@
+// Constants and weight transform of the Winograd method. Kernel-private.
+#pragma once
+
+#include "kernels/conv3x3/conv3x3.h"
+
+namespace octoscale::kernels {
+
+constexpr float kWinogradA = 0.70710678f;  // sqrt(1/2)
+constexpr float kWinogradB = 1.41421356f;  // sqrt(2)
+constexpr float kWinogradOuterGain = 2.f;  // on taps 3 and 4 of U, whose rows are the smallest
+constexpr int kWinogradTiles = 24;         // tiles per multiply: V and M stay in L2
+constexpr int kWinogradVMax = 8191;
+
+constexpr size_t kWinogradVBytes = size_t{36} * kWinogradTiles * kConvChannelsMax * 2;
+constexpr size_t kWinogradMBytes = size_t{36} * kWinogradTiles * 64 * 4;
+static_assert(kWinogradVBytes % 64 == 0 && kWinogradMBytes % 64 == 0);
+static_assert(kWinogradVBytes + kWinogradMBytes + size_t{36} * kConvChannelsMax * 4 <=
+              kConvWorkspaceBytes);
+
+}  // namespace octoscale::kernels

@@ -1,0 +1,11 @@
+#include "kernels/conv3x3/kernels.h"
+#include "kernels/conv3x3/simd_avx512.h"
+#include "kernels/conv3x3/winograd_inl.h"
+
+namespace octoscale::kernels {
+
+void RunWinogradInt16Avx512(const PackedConv& conv, const ConvArgs& args) {
+  WinogradConv<SimdAvx512>(conv, args).Run();
+}
+
+}  // namespace octoscale::kernels
