@@ -57,6 +57,8 @@ class Engine {
 
   virtual const EngineOptions& options() const = 0;  // with auto values resolved
   virtual CpuLevel cpu_level() const = 0;
+  // The convolution kernel that this engine runs, e.g. "conv3x3.winograd_int16.avx512".
+  virtual std::string_view conv_kernel() const = 0;
   // Work of one frame of this size, counted as direct convolution, in floating-point operations.
   virtual double FlopsPerFrame(FrameSize size) const = 0;
   // Names all that decides a pixel's value, e.g. "realesr-animevideov3 x2 int16 <weights hash>".

@@ -1,5 +1,8 @@
 #include "kernels/conv3x3/conv3x3.h"
 
+#include <array>
+#include <atomic>
+
 #include "kernels/conv3x3/kernels.h"
 #include "kernels/conv3x3/pack.h"
 
@@ -21,28 +24,36 @@ constexpr ConvKernel kKernels[] = {
      RunTilesBf16Amx},
     {"conv3x3.winograd_int16.scalar", ConvMethod::kWinogradInt16, CpuLevel::kScalar,
      PackWinogradInt16, RunWinogradInt16Scalar},
-    {"conv3x3.winograd_int16.avx2", ConvMethod::kWinogradInt16, CpuLevel::kAvx2,
-     PackWinogradInt16, RunWinogradInt16Avx2},
+    {"conv3x3.winograd_int16.avx2", ConvMethod::kWinogradInt16, CpuLevel::kAvx2, PackWinogradInt16,
+     RunWinogradInt16Avx2},
     {"conv3x3.winograd_int16.avx512", ConvMethod::kWinogradInt16, CpuLevel::kAvx512,
      PackWinogradInt16, RunWinogradInt16Avx512},
 };
+
+std::array<std::atomic<uint64_t>, std::size(kKernels)> run_counts;
 
 }  // namespace
 
 std::string_view ConvMethodName(ConvMethod method) {
   switch (method) {
-    case ConvMethod::kDirectFp32: return "direct_fp32";
-    case ConvMethod::kDirectBf16: return "direct_bf16";
-    case ConvMethod::kWinogradInt16: return "winograd_int16";
+    case ConvMethod::kDirectFp32:
+      return "direct_fp32";
+    case ConvMethod::kDirectBf16:
+      return "direct_bf16";
+    case ConvMethod::kWinogradInt16:
+      return "winograd_int16";
   }
   return "unknown";
 }
 
 Storage ConvStorage(ConvMethod method) {
   switch (method) {
-    case ConvMethod::kDirectFp32: return Storage::kF32;
-    case ConvMethod::kDirectBf16: return Storage::kBf16;
-    case ConvMethod::kWinogradInt16: return Storage::kF16;
+    case ConvMethod::kDirectFp32:
+      return Storage::kF32;
+    case ConvMethod::kDirectBf16:
+      return Storage::kBf16;
+    case ConvMethod::kWinogradInt16:
+      return Storage::kF16;
   }
   return Storage::kF32;
 }
@@ -56,6 +67,15 @@ const ConvKernel& SelectConvKernel(ConvMethod method, CpuLevel level) {
     if (best == nullptr || kernel.level > best->level) best = &kernel;
   }
   return *best;  // every method has a scalar kernel
+}
+
+void RunConv(const ConvKernel& kernel, const PackedConv& conv, const ConvArgs& args) {
+  run_counts[&kernel - kKernels].fetch_add(1, std::memory_order_relaxed);
+  kernel.run(conv, args);
+}
+
+uint64_t ConvKernelRuns(const ConvKernel& kernel) {
+  return run_counts[&kernel - kKernels].load(std::memory_order_relaxed);
 }
 
 }  // namespace octoscale::kernels

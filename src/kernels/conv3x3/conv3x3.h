@@ -25,8 +25,8 @@ namespace octoscale::kernels {
 
 constexpr int kLeftPadPixels = 16;
 constexpr int kRightPadPixels = 64;
-constexpr int kColumnAlign = 64;      // x_begin of every call is a multiple of this
-constexpr int kConvSourcesMax = 5;    // tensors whose channels are concatenated
+constexpr int kColumnAlign = 64;    // x_begin of every call is a multiple of this
+constexpr int kConvSourcesMax = 5;  // tensors whose channels are concatenated
 constexpr int kConvChannelsMax = 192;
 
 enum class ConvMethod : uint8_t {
@@ -43,9 +43,9 @@ Storage ConvStorage(ConvMethod method);
 //   v = sum + bias;  v = v >= 0 ? v : v * slope;
 //   v = v * scale1 + residual1 (if given);  v = v * scale2 + residual2 (if given).
 struct ConvSpec {
-  int in_channels = 0;           // multiple of 32, at most kConvChannelsMax
-  int out_channels = 0;          // 1..64
-  bool upsample = false;         // input is first enlarged x2 by repetition
+  int in_channels = 0;            // multiple of 32, at most kConvChannelsMax
+  int out_channels = 0;           // 1..64
+  bool upsample = false;          // input is first enlarged x2 by repetition
   const float* weight = nullptr;  // [out][in][3][3]
   const float* bias = nullptr;    // [out]
   const float* slope = nullptr;   // [out], or null for none
@@ -106,5 +106,9 @@ struct ConvKernel {
 std::span<const ConvKernel> ConvKernels();
 // The kernel of a method with the highest level that is at most `level`.
 const ConvKernel& SelectConvKernel(ConvMethod method, CpuLevel level);
+
+// Runs a kernel and counts the call; the count shows which kernels a process really used.
+void RunConv(const ConvKernel& kernel, const PackedConv& conv, const ConvArgs& args);
+uint64_t ConvKernelRuns(const ConvKernel& kernel);
 
 }  // namespace octoscale::kernels

@@ -20,7 +20,10 @@ const std::vector<ConvCase>& Cases() {
       {.out_channels = 48, .width = 33, .rows = 8, .activation = false, .out_f32 = true},
       {.out_channels = 3, .width = 18, .rows = 4, .activation = false, .out_f32 = true},
       {.source_channels = {64, 32}, .out_channels = 32, .width = 25, .rows = 6},
-      {.source_channels = {64, 32, 32, 32, 32}, .width = 25, .rows = 4, .activation = false,
+      {.source_channels = {64, 32, 32, 32, 32},
+       .width = 25,
+       .rows = 4,
+       .activation = false,
        .residuals = 2},
       {.width = 13, .rows = 7, .activation = false, .residuals = 1},
       {.width = 9, .rows = 3, .upsample = true},
@@ -34,9 +37,12 @@ const std::vector<ConvCase>& Cases() {
 // Worst error relative to the largest output: rounding of factors and of the stored result.
 double Tolerance(ConvMethod method) {
   switch (method) {
-    case ConvMethod::kDirectFp32: return 2e-6;
-    case ConvMethod::kDirectBf16: return 8e-3;    // factors 2^-9, result 2^-9
-    case ConvMethod::kWinogradInt16: return 2e-3;  // V 2^-14 of its tile, amplified by A^T; fp16
+    case ConvMethod::kDirectFp32:
+      return 2e-6;
+    case ConvMethod::kDirectBf16:
+      return 8e-3;  // factors 2^-9, result 2^-9
+    case ConvMethod::kWinogradInt16:
+      return 2e-3;  // V 2^-14 of its tile, amplified by A^T; fp16
   }
   return 0;
 }
@@ -88,7 +94,8 @@ TEST(WinogradInt16Test, AllCpuLevelsGiveTheSameBits) {
     TestTensor expected = fixture.NewOutput();
     fixture.Run(reference, packed, &expected);
     for (const ConvKernel& kernel : ConvKernels()) {
-      if (kernel.method != ConvMethod::kWinogradInt16 || kernel.level > DetectedCpuLevel()) continue;
+      if (kernel.method != ConvMethod::kWinogradInt16 || kernel.level > DetectedCpuLevel())
+        continue;
       TestTensor out = fixture.NewOutput();
       fixture.Run(kernel, packed, &out);
       EXPECT_EQ(0, std::memcmp(out.data().data(), expected.data().data(), out.data().size()))
@@ -99,8 +106,11 @@ TEST(WinogradInt16Test, AllCpuLevelsGiveTheSameBits) {
 
 // Inputs and weights at the edge of what int32 sums can hold.
 TEST(WinogradInt16Test, WorstCaseSumsDoNotOverflow) {
-  ConvCase shape{.source_channels = {64, 32, 32, 32, 32}, .width = 8, .rows = 4,
-                 .activation = false, .out_f32 = true};
+  ConvCase shape{.source_channels = {64, 32, 32, 32, 32},
+                 .width = 8,
+                 .rows = 4,
+                 .activation = false,
+                 .out_f32 = true};
   for (const ConvKernel& kernel : ConvKernels()) {
     if (kernel.method != ConvMethod::kWinogradInt16 || kernel.level > DetectedCpuLevel()) continue;
     ConvFixture fixture(shape, kernel.method, 3);
@@ -124,8 +134,8 @@ TEST(WinogradInt16Test, WorstCaseSumsDoNotOverflow) {
 TEST(ConvPackTest, NonFiniteWeightsAreRefused) {
   for (const ConvKernel& kernel : ConvKernels()) {
     ConvFixture fixture({.width = 1, .rows = 1}, kernel.method, 1);
-    for (float bad : {std::numeric_limits<float>::quiet_NaN(),
-                      std::numeric_limits<float>::infinity()}) {
+    for (float bad :
+         {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
       std::vector<float> weight(size_t{9} * 64 * 64, 0.1f);
       weight[1000] = bad;
       ConvSpec spec = fixture.spec();

@@ -51,7 +51,8 @@ class TestTensor {
            static_cast<size_t>(kLeftPadPixels) * channels_ * StorageBytes(storage_);
   }
   float Get(int x, int y, int c) {
-    const std::byte* p = row(y) + (static_cast<ptrdiff_t>(x) * channels_ + c) * StorageBytes(storage_);
+    const std::byte* p =
+        row(y) + (static_cast<ptrdiff_t>(x) * channels_ + c) * StorageBytes(storage_);
     if (storage_ == Storage::kF32) return *reinterpret_cast<const float*>(p);
     const uint16_t bits = *reinterpret_cast<const uint16_t*>(p);
     return storage_ == Storage::kF16 ? HalfToFloat(bits) : Bfloat16ToFloat(bits);
@@ -106,9 +107,14 @@ class ConvFixture {
     slope_.resize(shape.out_channels);
     for (float& b : bias_) b = normal(random) * 0.1f * shape.amplitude;
     for (float& s : slope_) s = normal(random) * 0.6f;
-    spec_ = {in_channels,  shape.out_channels, shape.upsample, weight_.data(), bias_.data(),
+    spec_ = {in_channels,
+             shape.out_channels,
+             shape.upsample,
+             weight_.data(),
+             bias_.data(),
              shape.activation ? slope_.data() : nullptr,
-             shape.residuals > 0 ? 0.2f : 1.f, shape.residuals > 1 ? 0.3f : 1.f};
+             shape.residuals > 0 ? 0.2f : 1.f,
+             shape.residuals > 1 ? 0.3f : 1.f};
 
     const int up = shape.upsample ? 2 : 1;
     const int rows_in = (shape.rows + 3) / 4 * 4 + 2;
@@ -138,8 +144,8 @@ class ConvFixture {
 
   TestTensor NewOutput() const {
     const int up = shape_.upsample ? 2 : 1;
-    return TestTensor(shape_.out_f32 ? Storage::kF32 : storage_, shape_.width * up,
-                      out_rows_count_, (shape_.out_channels + 15) / 16 * 16, kGuard);
+    return TestTensor(shape_.out_f32 ? Storage::kF32 : storage_, shape_.width * up, out_rows_count_,
+                      (shape_.out_channels + 15) / 16 * 16, kGuard);
   }
 
   void Run(const ConvKernel& kernel, const PackedConv& packed, TestTensor* out) {
@@ -155,7 +161,8 @@ class ConvFixture {
     std::vector<const std::byte*> residual_rows[2];
     for (int y = 0; y < out_rows_count_; ++y) {
       out_rows.push_back(out->row(y));
-      for (size_t i = 0; i < residuals_.size(); ++i) residual_rows[i].push_back(residuals_[i].row(y));
+      for (size_t i = 0; i < residuals_.size(); ++i)
+        residual_rows[i].push_back(residuals_[i].row(y));
     }
     args.rows = out_rows_count_;
     args.x_end = shape_.width * (shape_.upsample ? 2 : 1);

@@ -19,9 +19,7 @@ struct MultiplyBf16 {
     __builtin_memcpy(&pair, p, 4);
     return reinterpret_cast<Vector>(_mm512_set1_epi32(pair));
   }
-  static __m512 MultiplyAdd(__m512 acc, Vector a, Vector w) {
-    return _mm512_dpbf16_ps(acc, a, w);
-  }
+  static __m512 MultiplyAdd(__m512 acc, Vector a, Vector w) { return _mm512_dpbf16_ps(acc, a, w); }
 };
 
 }  // namespace

@@ -45,12 +45,12 @@ class DirectConv {
 #pragma GCC unroll 6
     for (int p = 0; p < S::kPixels; ++p) {
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) acc[p][v] = S::Load(conv_.bias.data() + channel + v * S::kWidth);
+      for (int v = 0; v < kVectors; ++v)
+        acc[p][v] = S::Load(conv_.bias.data() + channel + v * S::kWidth);
     }
     const int up = conv_.upsample ? 1 : 0;
     const ptrdiff_t weight_step = static_cast<ptrdiff_t>(conv_.out_channels_padded) * M::kStep;
-    const Element* w =
-        reinterpret_cast<const Element*>(conv_.weight.data()) + channel * M::kStep;
+    const Element* w = reinterpret_cast<const Element*>(conv_.weight.data()) + channel * M::kStep;
     for (int dy = 0; dy < 3; ++dy) {
       const int in_row = up ? ((row + dy - 1) >> 1) + 1 : row + dy;
       for (int dx = 0; dx < 3; ++dx) {

@@ -101,8 +101,7 @@ void WinogradG(double g[6][3]) {
 }
 
 // U = G g G^T of one output channel: [36][in].
-void TransformWeights(const ConvSpec& spec, int out, const double g[6][3],
-                      std::vector<double>* u) {
+void TransformWeights(const ConvSpec& spec, int out, const double g[6][3], std::vector<double>* u) {
   for (int in = 0; in < spec.in_channels; ++in) {
     const float* taps = Taps(spec, out, in);
     double half[6][3];
@@ -165,8 +164,8 @@ Result<PackedConv> PackTilesBf16(const ConvSpec& spec) {
       for (int in = 0; in < spec.in_channels; ++in) {
         const float* taps = Taps(spec, out, in);
         for (int tap = 0; tap < side * side; ++tap) {
-          const float w = spec.upsample ? PhaseWeight(taps, phase / 2, phase % 2, tap / 2, tap % 2)
-                                        : taps[tap];
+          const float w =
+              spec.upsample ? PhaseWeight(taps, phase / 2, phase % 2, tap / 2, tap % 2) : taps[tap];
           const size_t tile =
               ((static_cast<size_t>(phase) * groups + out / 16) * side * side + tap) * chunks +
               in / 32;

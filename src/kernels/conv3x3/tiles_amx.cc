@@ -41,8 +41,8 @@ class TileConv {
 
   void RunPhase(int phase, int channel) {
     const int groups = conv_.out_channels_padded / 16;
-    const auto* weights =
-        conv_.weight.data() + (static_cast<ptrdiff_t>(phase) * groups + channel / 16) * steps_ * 1024;
+    const auto* weights = conv_.weight.data() +
+                          (static_cast<ptrdiff_t>(phase) * groups + channel / 16) * steps_ * 1024;
     const int up = conv_.upsample ? 1 : 0;
     const int begin = args_.x_begin >> up;
     const int end = (args_.x_end + up) >> up;
@@ -75,8 +75,8 @@ class TileConv {
         for (int s = 0; s < args_.source_count; ++s) {
           const ConvSource& source = args_.sources[s];
           const ptrdiff_t stride = static_cast<ptrdiff_t>(source.channels) * 2;
-          const std::byte* pixels = source.rows[row + dy + row_shift] +
-                                    (x + dx + column_shift - 1) * stride;
+          const std::byte* pixels =
+              source.rows[row + dy + row_shift] + (x + dx + column_shift - 1) * stride;
           for (int c = 0; c < source.channels; c += 32, w += 1024) {
             _tile_loadd(6, w, 64);
             _tile_loadd(4, pixels + c * 2, stride);

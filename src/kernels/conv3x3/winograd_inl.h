@@ -63,8 +63,7 @@ class WinogradConv {
     y[0] = S::Fma(S::Set1(g), s2, S::Add(m0, s1));
     y[1] = S::Fma(S::Set1(kWinogradA), d1, S::Mul(S::Set1(kWinogradB * g), d2));
     y[2] = S::Fma(S::Set1(.5f), s1, S::Mul(S::Set1(2.f * g), s2));
-    y[3] = S::Fma(S::Set1(kWinogradA * .5f), d1,
-                  S::Fma(S::Set1(kWinogradB * 2.f * g), d2, m5));
+    y[3] = S::Fma(S::Set1(kWinogradA * .5f), d1, S::Fma(S::Set1(kWinogradB * 2.f * g), d2, m5));
   }
 
   __attribute__((noinline)) void TransformInput(int tile, int slot) {
@@ -202,8 +201,7 @@ class WinogradConv {
 #pragma GCC unroll 4
         for (int i = 0; i < 4; ++i) r[i][j] = o[i];
       }
-      const F unit =
-          S::Mul(S::Set1(tile_scale_[slot]), S::Load(conv_.dequantize.data() + c));
+      const F unit = S::Mul(S::Set1(tile_scale_[slot]), S::Load(conv_.dequantize.data() + c));
       const F bias = S::Load(conv_.bias.data() + c);
 #pragma GCC unroll 4
       for (int i = 0; i < 4; ++i) {
@@ -228,9 +226,9 @@ class WinogradConv {
   const ConvArgs& args_;
   Epilogue<S, Storage::kF16> epilogue_;
   int tile_columns_;
-  int16_t* v_;       // [36][kWinogradTiles][in]
-  int32_t* m_;       // [36][kWinogradTiles][out]
-  float* scratch_;   // [36][in], one tile of V before rounding
+  int16_t* v_;      // [36][kWinogradTiles][in]
+  int32_t* m_;      // [36][kWinogradTiles][out]
+  float* scratch_;  // [36][in], one tile of V before rounding
   float tile_scale_[kWinogradTiles];
 };
 

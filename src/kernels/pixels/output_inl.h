@@ -1,0 +1,170 @@
+// Kernel-private; include once per instruction set. Plain loops that the compiler vectorises:
+// without contraction or reassociation every instruction set computes the same bits.
+#pragma once
+
+#include "kernels/pixels/pixels.h"
+
+namespace octoscale::kernels {
+namespace {
+
+class Output {
+ public:
+  explicit Output(const OutputArgs& args)
+      : args_(args), lines_(reinterpret_cast<float*>(args.workspace)) {}
+
+  OutputReport Run() {
+    for (int y = 0; y < args_.rows; ++y) {
+      for (int x = args_.x_begin; x < args_.x_end; x += kColumns) {
+        const int count = args_.x_end - x < kColumns ? args_.x_end - x : kColumns;
+        for (int p = 0; p < 3; ++p) {
+          if (args_.scale == 4) {
+            for (int i = 0; i < 4; ++i) {
+              Fetch(p, y, i, x, count, lines_);
+              Emit(p, y * 4 + i, x * 4, lines_ + 1, count * 4);
+            }
+          } else {
+            Resample(p, y, x, count);
+          }
+        }
+      }
+    }
+    OutputReport report;
+    report.finite = !poisoned_;
+    report.black = samples_ == 0;
+    return report;
+  }
+
+ private:
+  static constexpr int kColumns = 128;                   // input pixels at a time
+  static constexpr int kLineFloats = kColumns * 4 + 16;  // one x4 line with a pixel on both sides
+
+  // One line of the x4 picture: columns 4*x - 1 .. 4*(x + count) of x4 row 4*(y + args.y) + i,
+  // clamped to the picture. i is -1 .. 4.
+  void Fetch(int plane, int y, int i, int x, int count, float* line) const {
+    int row = 4 * (args_.y + y) + i;
+    if (row < 0) row = 0;
+    if (row > 4 * args_.height - 1) row = 4 * args_.height - 1;
+    if (args_.shuffled) {
+      FetchShuffled(plane, row, x, count, line);
+    } else {
+      const float* from = args_.rows_in[row - (4 * args_.y - 1)];
+      const int last = 4 * args_.width - 1;
+      for (int k = 0; k < 4 * count + 2; ++k) {
+        int column = 4 * x - 1 + k;
+        column = column < 0 ? 0 : column > last ? last : column;
+        line[k] = from[static_cast<ptrdiff_t>(column) * 16 + plane];
+      }
+    }
+  }
+
+  void FetchShuffled(int plane, int row, int x, int count, float* line) const {
+    const int slot = row / 4 - (args_.y - 1);
+    const float* from = args_.rows_in[slot] + plane * 16 + row % 4 * 4;
+    const void* pixels = args_.plane_rows[plane][slot];
+    for (int k = 0; k < count; ++k) {
+      const float base = InputValue(pixels, x + k);
+      const float* v = from + static_cast<ptrdiff_t>(x + k) * 48;
+      float* to = line + 1 + 4 * k;
+      to[0] = v[0] + base;
+      to[1] = v[1] + base;
+      to[2] = v[2] + base;
+      to[3] = v[3] + base;
+    }
+    line[0] =
+        x > 0 ? from[static_cast<ptrdiff_t>(x - 1) * 48 + 3] + InputValue(pixels, x - 1) : line[1];
+    const int end = x + count;
+    line[4 * count + 1] = end < args_.width
+                              ? from[static_cast<ptrdiff_t>(end) * 48] + InputValue(pixels, end)
+                              : line[4 * count];
+  }
+
+  float InputValue(const void* pixels, int x) const {
+    if (args_.sample_in == Sample::kU8) {
+      return static_cast<float>(static_cast<const uint8_t*>(pixels)[x]) * (1.f / 255.f);
+    }
+    return static_cast<float>(static_cast<const uint16_t*>(pixels)[x]) * (1.f / 65535.f);
+  }
+
+  // Taps of the cubic kernel (a = -0.75) at distances 1+t, t, 1-t, 2-t.
+  struct Taps {
+    int start;  // first x4 sample, relative to 4*x - 1
+    float w[4];
+  };
+  static Taps TapsOf(int scale, int k) {
+    constexpr Taps kHalf = {0, {-3.f / 32, 19.f / 32, 19.f / 32, -3.f / 32}};
+    // t = 1/6: -0.75(t^3 - 2t^2 + t) = -75/864, 1.25t^3 - 2.25t^2 + 1 = 815/864, ...
+    constexpr Taps kSixth = {0, {-75.f / 864, 815.f / 864, 139.f / 864, -15.f / 864}};
+    if (scale == 2) return {kHalf.start + 2 * k, {kHalf.w[0], kHalf.w[1], kHalf.w[2], kHalf.w[3]}};
+    if (k == 0) return kSixth;
+    if (k == 1) return {1, {kHalf.w[0], kHalf.w[1], kHalf.w[2], kHalf.w[3]}};
+    return {2, {kSixth.w[3], kSixth.w[2], kSixth.w[1], kSixth.w[0]}};
+  }
+
+  void Resample(int plane, int y, int x, int count) {
+    for (int i = 0; i < 6; ++i) Fetch(plane, y, i - 1, x, count, lines_ + i * kLineFloats);
+    float* column = lines_ + 6 * kLineFloats;
+    float* result = lines_ + 7 * kLineFloats;
+    const int scale = args_.scale;
+    for (int k = 0; k < scale; ++k) {
+      const Taps taps = TapsOf(scale, k);
+      const float* a = lines_ + taps.start * kLineFloats;
+      const float w0 = taps.w[0], w1 = taps.w[1], w2 = taps.w[2], w3 = taps.w[3];
+      for (int i = 0; i < 4 * count + 2; ++i) {
+        column[i] = (a[i] * w0 + a[kLineFloats + i] * w1) +
+                    (a[2 * kLineFloats + i] * w2 + a[3 * kLineFloats + i] * w3);
+      }
+      for (int j = 0; j < scale; ++j) {
+        const Taps t = TapsOf(scale, j);
+        const float u0 = t.w[0], u1 = t.w[1], u2 = t.w[2], u3 = t.w[3];
+        const float* from = column + t.start;
+        for (int i = 0; i < count; ++i) {
+          result[i * scale + j] = (from[4 * i] * u0 + from[4 * i + 1] * u1) +
+                                  (from[4 * i + 2] * u2 + from[4 * i + 3] * u3);
+        }
+      }
+      Emit(plane, y * scale + k, x * scale, result, count * scale);
+    }
+  }
+
+  void Emit(int plane, int row, int x, const float* values, int count) {
+    void* out = args_.out_rows[plane][row];
+    if (args_.sample_out == Sample::kF32) {
+      float* to = static_cast<float*>(out) + x;
+      for (int i = 0; i < count; ++i) to[i] = values[i];
+      for (int i = 0; i < count; ++i) samples_ |= values[i] > 0.f ? 1u : 0u;
+    } else if (args_.sample_out == Sample::kU8) {
+      Round(values, count, 255.f, static_cast<uint8_t*>(out) + x);
+    } else {
+      Round(values, count, 65535.f, static_cast<uint16_t*>(out) + x);
+    }
+    uint32_t bad = 0;
+    for (int i = 0; i < count; ++i) {
+      uint32_t bits;
+      __builtin_memcpy(&bits, values + i, 4);
+      bad |= (bits & 0x7f800000u) == 0x7f800000u ? 1u : 0u;
+    }
+    poisoned_ |= bad != 0;
+  }
+
+  template <typename T>
+  void Round(const float* values, int count, float max, T* to) {
+    uint32_t any = 0;
+    for (int i = 0; i < count; ++i) {
+      float v = values[i] * max + 0.5f;
+      v = v > 0.f ? v : 0.f;
+      v = v < max ? v : max;
+      const T sample = static_cast<T>(static_cast<int32_t>(v));
+      to[i] = sample;
+      any |= sample;
+    }
+    samples_ |= any;
+  }
+
+  const OutputArgs& args_;
+  float* lines_;
+  uint32_t samples_ = 0;
+  bool poisoned_ = false;
+};
+
+}  // namespace
+}  // namespace octoscale::kernels

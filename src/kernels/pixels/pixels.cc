@@ -1,0 +1,53 @@
+#include "kernels/pixels/pixels.h"
+
+#include <cmath>
+#include <string>
+
+#include "kernels/pixels/pixels_private.h"
+
+namespace octoscale::kernels {
+namespace {
+
+constexpr PixelKernels kKernels[] = {
+    {CpuLevel::kScalar, RunInputConvScalar, RunOutputScalar},
+    {CpuLevel::kAvx2, RunInputConvAvx2, RunOutputAvx2},
+    {CpuLevel::kAvx512, RunInputConvAvx512, RunOutputAvx512},
+};
+
+}  // namespace
+
+Result<PackedInputConv> PackInputConv(const ConvSpec& spec) {
+  const int out_channels = spec.out_channels;
+  PackedInputConv conv;
+  conv.out_channels = out_channels;
+  conv.weight = AlignedBuffer<float>(size_t{27} * out_channels);
+  conv.bias = AlignedBuffer<float>(out_channels);
+  conv.slope = AlignedBuffer<float>(out_channels);
+  for (int out = 0; out < out_channels; ++out) {
+    conv.bias[out] = spec.bias[out];
+    conv.slope[out] = spec.slope != nullptr ? spec.slope[out] : 1.f;
+    bool finite = std::isfinite(conv.bias[out]) && std::isfinite(conv.slope[out]);
+    for (int plane = 0; plane < 3; ++plane) {
+      for (int tap = 0; tap < 9; ++tap) {
+        const float w = spec.weight[(static_cast<size_t>(out) * 3 + plane) * 9 + tap];
+        finite = finite && std::isfinite(w);
+        conv.weight[static_cast<size_t>(tap * 3 + plane) * out_channels + out] = w;
+      }
+    }
+    if (!finite) {
+      return InvalidArgument("output channel " + std::to_string(out) +
+                             " has a weight, bias or slope that is not a finite number");
+    }
+  }
+  return conv;
+}
+
+const PixelKernels& SelectPixelKernels(CpuLevel level) {
+  const PixelKernels* best = &kKernels[0];
+  for (const PixelKernels& kernels : kKernels) {
+    if (kernels.level <= level) best = &kernels;
+  }
+  return *best;
+}
+
+}  // namespace octoscale::kernels
