@@ -40,22 +40,25 @@ bool Exists(const fs::path& path) {
   return fs::exists(path, error);
 }
 
-// The first directory that has the file, joined with its name; empty: none.
-fs::path FindFile(const std::string& name, const std::vector<fs::path>& search_path) {
+// The first directory that has either file of the graph; empty: none.
+fs::path FindDirectory(const ModelGraph& graph, const std::vector<fs::path>& search_path) {
   for (const fs::path& directory : search_path) {
-    if (Exists(directory / name)) return directory / name;
+    if (Exists(directory / graph.param.name) || Exists(directory / graph.bin.name)) {
+      return directory;
+    }
   }
   return {};
 }
 
 FileCheck CheckFile(const ModelEntry& entry, int scale, const ModelFile& file,
-                    const std::vector<fs::path>& search_path) {
-  FileCheck check{entry.name,          scale, file.name, FindFile(file.name, search_path),
-                  FileState::kMissing, ""};
-  if (check.path.empty()) {
-    check.message = file.name + ": not found; run `octoscale models install " + entry.name + "`";
+                    const fs::path& directory) {
+  FileCheck check{entry.name, scale, file.name, {}, FileState::kMissing, ""};
+  if (directory.empty() || !Exists(directory / file.name)) {
+    check.message = (directory / file.name).string() + ": missing; run `octoscale models install " +
+                    entry.name + "`";
     return check;
   }
+  check.path = directory / file.name;
   const Status status = ReadVerified(check.path, file).status();
   check.state = status.ok() ? FileState::kValid : FileState::kCorrupt;
   check.message = status.message();
@@ -103,8 +106,9 @@ std::vector<FileCheck> VerifyModel(const ModelEntry& entry,
                                    const std::vector<fs::path>& search_path) {
   std::vector<FileCheck> checks;
   for (const ModelGraph& graph : entry.graphs) {
-    checks.push_back(CheckFile(entry, graph.scale, graph.param, search_path));
-    checks.push_back(CheckFile(entry, graph.scale, graph.bin, search_path));
+    const fs::path directory = FindDirectory(graph, search_path);
+    checks.push_back(CheckFile(entry, graph.scale, graph.param, directory));
+    checks.push_back(CheckFile(entry, graph.scale, graph.bin, directory));
   }
   return checks;
 }
