@@ -1,0 +1,68 @@
+// The weights that users have, found through the model store. Skipped with the reason when they
+// are not installed, unless OCTOSCALE_REQUIRE_MODELS=1, which `make test` sets.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <string_view>
+
+#include "models/manifest.h"
+#include "models/model_store.h"
+#include "models/ncnn_loader.h"
+
+namespace octoscale {
+namespace {
+
+bool ModelsRequired() {
+  const char* value = std::getenv("OCTOSCALE_REQUIRE_MODELS");
+  return value != nullptr && std::string_view(value) == "1";
+}
+
+class RealModelsTest : public testing::TestWithParam<const ModelEntry*> {};
+
+TEST_P(RealModelsTest, EveryScaleLoadsAsTheManifestSays) {
+  const ModelEntry& entry = *GetParam();
+  for (const ModelGraph& graph : entry.graphs) {
+    const Result<LoadedModel> model = LoadModel(entry.name, graph.scale);
+    if (!model.ok() && model.status().code() == StatusCode::kNotFound && !ModelsRequired()) {
+      GTEST_SKIP() << model.status().message();
+    }
+    ASSERT_TRUE(model.ok()) << model.status().message();
+    EXPECT_EQ(model->weights.model, entry.name);
+    EXPECT_EQ(model->weights.kind, entry.kind);
+    EXPECT_EQ(model->weights.blocks, entry.blocks);
+    EXPECT_EQ(model->graph_scale, graph.scale);
+    EXPECT_EQ(model->weights_sha256, graph.bin.sha256);
+    const bool srvgg = entry.kind == NetworkKind::kSrvggCompact;
+    const size_t convs = static_cast<size_t>(srvgg ? entry.blocks + 2 : 15 * entry.blocks + 6);
+    ASSERT_EQ(model->weights.convs.size(), convs);
+    for (size_t i = 0; i < convs; ++i) {
+      const ConvWeights& conv = model->weights.convs[i];
+      EXPECT_EQ(conv.weight.size(),
+                static_cast<size_t>(conv.in_channels) * static_cast<size_t>(conv.out_channels) * 9);
+      EXPECT_EQ(conv.bias.size(), static_cast<size_t>(conv.out_channels));
+      EXPECT_EQ(conv.slope.empty(), !srvgg || i == convs - 1);
+      double energy = 0;
+      for (const float weight : conv.weight) energy += static_cast<double>(weight) * weight;
+      EXPECT_GT(energy, 0) << "conv " << i;
+      EXPECT_TRUE(std::isfinite(energy));
+    }
+  }
+}
+
+std::vector<const ModelEntry*> Entries() {
+  std::vector<const ModelEntry*> entries;
+  for (const ModelEntry& entry : Manifest()) entries.push_back(&entry);
+  return entries;
+}
+
+std::string TestName(const testing::TestParamInfo<const ModelEntry*>& info) {
+  std::string name;
+  for (const char c : info.param->name) name += c == '-' ? '_' : c;
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Manifest, RealModelsTest, testing::ValuesIn(Entries()), TestName);
+
+}  // namespace
+}  // namespace octoscale
