@@ -1,0 +1,90 @@
+# A thin front to CMake. Each target installs the packages it lacks (Debian 12, root or sudo).
+# `make help` lists them.
+
+SHELL := /bin/bash
+BUILD ?= build
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 20
+SANITIZER_TESTS ?= .
+
+OCTOSCALE := $(BUILD)/bin/octoscale
+
+.PHONY: help build test lint demo bench bench-peers test-asan test-tsan fuzz install models \
+        format clean
+.NOTPARALLEL:
+
+help:
+	@echo "make build        packages and programs: build/bin/octoscale"
+	@echo "make models       and the networks' weights, into ~/.local/share/octoscale/models"
+	@echo "make demo         a real clip, upscaled, with a before/after picture; under demo/"
+	@echo "make test         the whole test suite"
+	@echo "make lint         layout, layers, static checks"
+	@echo "make bench        speed of the kernels, the engine and the PNG encoder"
+	@echo "make bench-peers  speed beside other engines on the same weights and input"
+	@echo "make test-asan    the tests under AddressSanitizer and UBSan"
+	@echo "make test-tsan    the tests under ThreadSanitizer"
+	@echo "make fuzz         each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)"
+	@echo "make install PREFIX=$(PREFIX)   programs and documents"
+	@echo "make format       lay out the sources with clang-format"
+	@echo "make clean        remove the build directories and demo/"
+
+build:
+	@tools/install_packages build
+	@cmake --preset release -B $(BUILD) --log-level=WARNING
+	@cmake --build $(BUILD) -j $(JOBS)
+
+models: build
+	@tools/install_packages models
+	@$(OCTOSCALE) models install || \
+	  { echo "make: error: the models could not be installed; see the message above" >&2; exit 1; }
+
+test: models
+	@tools/install_packages test
+	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+
+lint:
+	@tools/install_packages build lint
+	@cmake --preset release -B $(BUILD) --log-level=WARNING
+	@tools/lint $(BUILD)
+
+demo: build
+	@tools/install_packages models demo
+	@tools/demo $(BUILD)
+
+bench: models
+	@tools/bench $(BUILD)
+
+bench-peers: models
+	@tools/install_packages peers
+	@tools/bench_peers $(BUILD)
+
+# $(call sanitized,preset,suffix): builds with sanitizers and runs the tests that match
+# SANITIZER_TESTS.
+define sanitized
+	@tools/install_packages build models test
+	@cmake --preset $(1) --log-level=WARNING
+	@cmake --build build-$(2) -j $(JOBS)
+	@build-$(2)/bin/octoscale models install
+	@ctest --test-dir build-$(2) --output-on-failure -j $(JOBS) -R '$(SANITIZER_TESTS)'
+endef
+
+test-asan:
+	$(call sanitized,asan-ubsan,asan)
+
+test-tsan:
+	$(call sanitized,tsan,tsan)
+
+fuzz:
+	@tools/install_packages build fuzz
+	@tools/fuzz $(FUZZ_SECONDS)
+
+install: build
+	@cmake --install $(BUILD) --prefix $(PREFIX)
+
+format:
+	@tools/install_packages lint
+	@find src tests bench fuzz -name '*.h' -o -name '*.cc' | xargs clang-format -i
+
+clean:
+	rm -rf build build-* demo

@@ -1,0 +1,18 @@
+// A still picture through a FrameUpscaler, with its transparency.
+#pragma once
+
+#include "base/cancel.h"
+#include "base/status.h"
+#include "frame/frame_upscaler.h"
+#include "image/image.h"
+
+namespace octoscale {
+
+// The picture at `upscaler`'s scale, sample type and ICC profile kept. Alpha goes through the
+// upscaler as a grey frame of the same batch; where a source pixel and its eight neighbours are all
+// opaque or all transparent, its output pixels are exactly that.
+// Errors: InvalidArgument (a side of the result would exceed kFrameSideMax), those of
+// FrameUpscaler::Upscale, ResourceExhausted.
+Result<Image> UpscaleImage(Image image, FrameUpscaler& upscaler, const CancelToken& cancel = {});
+
+}  // namespace octoscale
