@@ -1,0 +1,64 @@
+// The way of a frame: decode -> colour to RGB -> batcher -> upscaler slots -> reorder -> colour
+// back -> encode -> mux. Each stage has its own thread; every queue is bounded in frames and bytes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/status.h"
+#include "frame/frame_upscaler.h"
+#include "video/media_info.h"
+#include "video/video_reader.h"
+#include "video/video_writer.h"
+
+namespace octoscale {
+
+struct PipelineOptions {
+  ReaderOptions reader;
+  WriterOptions writer;
+  int batch_frames = 0;       // 0: what the upscaler asks for
+  int batches_in_flight = 0;  // 0: what the upscaler asks for
+  // Bound of each queue between two stages: whichever comes first. One frame always fits.
+  int queue_frames_max = 16;
+  size_t queue_bytes_max = size_t{256} << 20;
+};
+
+struct PipelineProgress {
+  int64_t frames_done = 0;   // written to the encoder
+  int64_t frames_total = 0;  // 0 when nobody knows
+  bool total_exact = false;  // else an estimate
+  double seconds = 0;        // since the first batch was handed to the upscaler
+  double fps = 0;            // frames_done / seconds
+};
+
+// Called from one thread (the writer's), after every written frame. Must return fast.
+using ProgressCallback = std::function<void(const PipelineProgress&)>;
+
+struct PipelineReport {
+  int64_t frames = 0;
+  int width = 0;  // of the output, pixels
+  int height = 0;
+  double seconds = 0;  // wall time, from opening the input to the renamed output
+  double fps = 0;      // frames / seconds
+  int audio_streams = 0;
+  int subtitle_streams = 0;
+  int attachments = 0;
+  int chapters = 0;
+  int64_t output_bytes = 0;
+  std::string encoder;
+  std::string pixel_format;  // of the encoded pictures
+  std::vector<std::string> warnings;
+};
+
+// Upscales the video in `input` into `output`. Blocks until done. On any error or cancellation all
+// stages stop, nothing is left under the output's name nor beside it, and the first error comes
+// back with its cause. Errors: those of VideoReader, VideoWriter and FrameUpscaler.
+Result<PipelineReport> RunPipeline(const std::string& input, const std::string& output,
+                                   FrameUpscaler& upscaler, const PipelineOptions& options,
+                                   const ProgressCallback& progress = {},
+                                   const CancelToken& cancel = {});
+
+}  // namespace octoscale
