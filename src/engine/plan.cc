@@ -35,7 +35,12 @@ class PlanBuilder {
 
  private:
   int Tensor(int channels, bool whole_frame = false, int enlargement = 0, bool fp32 = false) {
-    plan_.tensors.push_back({channels, enlargement, fp32, whole_frame, 0});
+    PlanTensor tensor;
+    tensor.channels = channels;
+    tensor.enlargement = enlargement;
+    tensor.fp32 = fp32;
+    tensor.whole_frame = tensor.trunk = whole_frame;
+    plan_.tensors.push_back(tensor);
     return static_cast<int>(plan_.tensors.size()) - 1;
   }
 

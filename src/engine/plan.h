@@ -19,6 +19,7 @@ struct PlanTensor {
   int enlargement = 0;  // log2 of rows and columns per input row and column: 0, 1 or 2
   bool fp32 = false;    // else the precision's storage
   bool whole_frame = false;
+  bool trunk = false;  // residual blocks add to it: bf16 storage keeps the rounding rest as well
   int ring_bands = 0;  // bands kept when not whole_frame
 };
 

@@ -124,8 +124,9 @@ size_t Session::RowCount(const PlanTensor& tensor) const {
 
 size_t Session::MeasureMemory() const {
   size_t bytes = 0, row_bytes_max = 0;
-  for (const PlanTensor& tensor : network_.plan.tensors) {
-    bytes += RowBytes(tensor) * RowCount(tensor);
+  for (size_t i = 0; i < network_.plan.tensors.size(); ++i) {
+    const PlanTensor& tensor = network_.plan.tensors[i];
+    bytes += RowBytes(tensor) * RowCount(tensor) * (HasRest(static_cast<int>(i)) ? 2 : 1);
     row_bytes_max = std::max(row_bytes_max, RowBytes(tensor));
   }
   return bytes + row_bytes_max + options_.threads * kernels::kConvWorkspaceBytes;
@@ -140,6 +141,10 @@ void Session::Allocate() {
         static_cast<size_t>(kernels::kLeftPadPixels) * tensor.channels * ElementBytes(tensor);
     memory.rows = AlignedBuffer<std::byte>(memory.row_bytes * RowCount(tensor));
     memory.rows.Zero();
+    if (HasRest(static_cast<int>(tensors_.size()))) {
+      memory.rest = AlignedBuffer<std::byte>(memory.rows.size());
+      memory.rest.Zero();
+    }
     row_bytes_max = std::max(row_bytes_max, memory.row_bytes);
     tensors_.push_back(std::move(memory));
   }
@@ -151,20 +156,34 @@ void Session::Allocate() {
   }
 }
 
-const std::byte* Session::Row(int tensor, int frame, int y) const {
+bool Session::HasRest(int tensor) const {
+  return tensor >= 0 && network_.plan.tensors[tensor].trunk &&
+         kernels::ConvStorage(network_.method) == kernels::Storage::kBf16;
+}
+
+size_t Session::RowOffset(int tensor, int frame, int y) const {
   const PlanTensor& shape = network_.plan.tensors[tensor];
   const TensorMemory& memory = tensors_[tensor];
-  const int height = options_.size.height << shape.enlargement;
-  if (y < 0 || y >= height) return zero_row_.data() + memory.left_bytes;
   const int band_rows = band_rows_ << shape.enlargement;
   int band = frame * bands_ + y / band_rows;
   if (!shape.whole_frame) band %= shape.ring_bands;
   const size_t row = static_cast<size_t>(band) * band_rows + y % band_rows;
-  return memory.rows.data() + row * memory.row_bytes + memory.left_bytes;
+  return row * memory.row_bytes + memory.left_bytes;
+}
+
+const std::byte* Session::Row(int tensor, int frame, int y) const {
+  const TensorMemory& memory = tensors_[tensor];
+  const int height = options_.size.height << network_.plan.tensors[tensor].enlargement;
+  if (y < 0 || y >= height) return zero_row_.data() + memory.left_bytes;
+  return memory.rows.data() + RowOffset(tensor, frame, y);
 }
 
 std::byte* Session::MutableRow(int tensor, int frame, int y) {
-  return const_cast<std::byte*>(Row(tensor, frame, y));
+  return tensors_[tensor].rows.data() + RowOffset(tensor, frame, y);
+}
+
+std::byte* Session::RestRow(int tensor, int frame, int y) {
+  return tensors_[tensor].rest.data() + RowOffset(tensor, frame, y);
 }
 
 Status Session::Run(std::span<FrameJob> jobs, ThreadPool* pool, const CancelToken& cancel) {
@@ -229,7 +248,8 @@ void Session::RunConv(const PlanNode& node, const BandItem& item, std::byte* wor
   const int rows_in = ((rows + 3) / 4 * 4) >> up;
   std::array<RowPointers, kernels::kConvSourcesMax> sources;
   std::array<std::byte*, kRowPointers> out;
-  std::array<RowPointers, 2> residuals;
+  std::array<std::byte*, kRowPointers> out_rest;
+  std::array<RowPointers, 2> residuals, rests;
   kernels::ConvArgs args;
   args.source_count = static_cast<int>(node.inputs.size());
   for (int s = 0; s < args.source_count; ++s) {
@@ -240,8 +260,12 @@ void Session::RunConv(const PlanNode& node, const BandItem& item, std::byte* wor
   }
   for (int i = 0; i < rows; ++i) {
     out[i] = MutableRow(node.output, item.frame, y + i);
-    if (node.residual1 >= 0) residuals[0][i] = Row(node.residual1, item.frame, y + i);
-    if (node.residual2 >= 0) residuals[1][i] = Row(node.residual2, item.frame, y + i);
+    if (HasRest(node.output)) out_rest[i] = RestRow(node.output, item.frame, y + i);
+    for (int r = 0; r < 2; ++r) {
+      const int tensor = r == 0 ? node.residual1 : node.residual2;
+      if (tensor >= 0) residuals[r][i] = Row(tensor, item.frame, y + i);
+      if (HasRest(tensor)) rests[r][i] = RestRow(tensor, item.frame, y + i);
+    }
   }
   args.rows = rows;
   const int x = item.chunk * chunk_columns_;
@@ -251,6 +275,9 @@ void Session::RunConv(const PlanNode& node, const BandItem& item, std::byte* wor
   args.out_f32 = made.fp32;
   if (node.residual1 >= 0) args.residual1_rows = residuals[0].data();
   if (node.residual2 >= 0) args.residual2_rows = residuals[1].data();
+  if (HasRest(node.residual1)) args.residual1_rest_rows = rests[0].data();
+  if (HasRest(node.residual2)) args.residual2_rest_rows = rests[1].data();
+  if (HasRest(node.output)) args.out_rest_rows = out_rest.data();
   args.workspace = workspace;
   kernels::RunConv(*network_.conv_kernel, network_.convs[node.weights], args);
 }

@@ -62,6 +62,7 @@ class Session {
  private:
   struct TensorMemory {
     AlignedBuffer<std::byte> rows;
+    AlignedBuffer<std::byte> rest;  // of a trunk in bf16: what rounding left over
     size_t row_bytes = 0;
     size_t left_bytes = 0;  // offset of pixel 0 in a row
   };
@@ -76,9 +77,13 @@ class Session {
   size_t RowCount(const PlanTensor& tensor) const;
   int ElementBytes(const PlanTensor& tensor) const;
 
-  // Row y of a tensor for a frame of the group; a row of zeros outside the picture.
+  bool HasRest(int tensor) const;
+  // Offset of row y of a tensor for a frame of the group; y inside the picture.
+  size_t RowOffset(int tensor, int frame, int y) const;
+  // The row; a row of zeros outside the picture.
   const std::byte* Row(int tensor, int frame, int y) const;
   std::byte* MutableRow(int tensor, int frame, int y);
+  std::byte* RestRow(int tensor, int frame, int y);
 
   void RunItem(const PlanNode& node, const BandItem& item, std::span<FrameJob> group,
                std::byte* workspace);

@@ -18,6 +18,8 @@ constexpr ConvKernel kKernels[] = {
      RunDirectFp32Avx512},
     {"conv3x3.direct_bf16.scalar", ConvMethod::kDirectBf16, CpuLevel::kScalar, PackDirectBf16,
      RunDirectBf16Scalar},
+    {"conv3x3.direct_bf16.avx2", ConvMethod::kDirectBf16, CpuLevel::kAvx2, PackDirectBf16,
+     RunDirectBf16Avx2},
     {"conv3x3.direct_bf16.avx512bf16", ConvMethod::kDirectBf16, CpuLevel::kAvx512Bf16,
      PackDirectBf16, RunDirectBf16Avx512Bf16},
     {"conv3x3.direct_bf16.amx", ConvMethod::kDirectBf16, CpuLevel::kAmx, PackTilesBf16,

@@ -87,6 +87,11 @@ struct ConvArgs {
   // Same storage, shape and rows as the output; pixel stride out_channels_padded.
   const std::byte* const* residual1_rows = nullptr;
   const std::byte* const* residual2_rows = nullptr;
+  // kDirectBf16 only, each may be null: what bf16 rounding left over, as a second bf16 tensor of
+  // the same shape. A trunk that many residual blocks add to keeps 16 bits of significand this way.
+  const std::byte* const* residual1_rest_rows = nullptr;
+  const std::byte* const* residual2_rest_rows = nullptr;
+  std::byte* const* out_rest_rows = nullptr;
   std::byte* workspace = nullptr;  // at least kConvWorkspaceBytes, 64-byte aligned, one per thread
 };
 

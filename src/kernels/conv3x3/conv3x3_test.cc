@@ -149,7 +149,7 @@ TEST(SelectConvKernelTest, PicksTheHighestLevelAllowed) {
   EXPECT_EQ(SelectConvKernel(ConvMethod::kDirectFp32, CpuLevel::kAmx).name,
             "conv3x3.direct_fp32.avx512");
   EXPECT_EQ(SelectConvKernel(ConvMethod::kDirectBf16, CpuLevel::kAvx512).name,
-            "conv3x3.direct_bf16.scalar");
+            "conv3x3.direct_bf16.avx2");
   EXPECT_EQ(SelectConvKernel(ConvMethod::kWinogradInt16, CpuLevel::kAvx2).name,
             "conv3x3.winograd_int16.avx2");
 }

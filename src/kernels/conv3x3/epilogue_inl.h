@@ -50,11 +50,11 @@ class Epilogue {
     v = S::Fma(S::Min(zero, v), S::Load(slope_ + channel), S::Max(zero, v));
     if (args_.residual1_rows != nullptr) {
       v = S::Fma(v, scale1_,
-                 LoadStored<S, kStorage>(args_.residual1_rows[row] + x * pixel_bytes_, channel));
+                 Residual(args_.residual1_rows, args_.residual1_rest_rows, row, x, channel));
     }
     if (args_.residual2_rows != nullptr) {
       v = S::Fma(v, scale2_,
-                 LoadStored<S, kStorage>(args_.residual2_rows[row] + x * pixel_bytes_, channel));
+                 Residual(args_.residual2_rows, args_.residual2_rest_rows, row, x, channel));
     }
     std::byte* out = args_.out_rows[row] + x * out_pixel_bytes_;
     if (args_.out_f32) {
@@ -62,9 +62,28 @@ class Epilogue {
     } else {
       StoreStored<S, kStorage>(out, channel, v);
     }
+    if constexpr (kStorage == Storage::kBf16) {
+      if (args_.out_rest_rows != nullptr) {
+        const F kept = LoadStored<S, kStorage>(out, channel);
+        StoreStored<S, kStorage>(args_.out_rest_rows[row] + x * pixel_bytes_, channel,
+                                 S::Sub(v, kept));
+      }
+    }
   }
 
  private:
+  inline __attribute__((always_inline)) F Residual(const std::byte* const* rows,
+                                                   const std::byte* const* rest_rows, int row,
+                                                   int x, int channel) const {
+    F v = LoadStored<S, kStorage>(rows[row] + x * pixel_bytes_, channel);
+    if constexpr (kStorage == Storage::kBf16) {
+      if (rest_rows != nullptr) {
+        v = S::Add(v, LoadStored<S, kStorage>(rest_rows[row] + x * pixel_bytes_, channel));
+      }
+    }
+    return v;
+  }
+
   const float* slope_;
   const ConvArgs& args_;
   F scale1_;

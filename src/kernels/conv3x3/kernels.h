@@ -9,6 +9,7 @@ void RunDirectFp32Scalar(const PackedConv& conv, const ConvArgs& args);
 void RunDirectFp32Avx2(const PackedConv& conv, const ConvArgs& args);
 void RunDirectFp32Avx512(const PackedConv& conv, const ConvArgs& args);
 void RunDirectBf16Scalar(const PackedConv& conv, const ConvArgs& args);
+void RunDirectBf16Avx2(const PackedConv& conv, const ConvArgs& args);
 void RunDirectBf16Avx512Bf16(const PackedConv& conv, const ConvArgs& args);
 void RunTilesBf16Amx(const PackedConv& conv, const ConvArgs& args);
 void RunWinogradInt16Scalar(const PackedConv& conv, const ConvArgs& args);
