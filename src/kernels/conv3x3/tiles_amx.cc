@@ -1,5 +1,5 @@
 // Direct convolution on AMX tiles: 16 pixels x 32 channels of bf16 times 32 channels x 16 outputs.
-// A row of NHWC pixels is already the left operand, so taps are plain address shifts.
+// A row of NHWC pixels already is the left operand, so taps are plain address shifts.
 #include "kernels/conv3x3/epilogue_inl.h"
 #include "kernels/conv3x3/kernels.h"
 #include "kernels/conv3x3/simd_avx512bf16.h"
@@ -15,6 +15,8 @@ struct alignas(64) TileConfig {
   uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
 
+// kPlain: no residual and bf16 output, the case that needs the shortest epilogue.
+template <bool kPlain>
 class TileConv {
  public:
   TileConv(const PackedConv& conv, const ConvArgs& args)
@@ -22,54 +24,83 @@ class TileConv {
         args_(args),
         epilogue_(conv, args),
         sums_(reinterpret_cast<float*>(args.workspace)),
+        bias_(sums_ + 2 * kBlockFloats),
+        up_(conv.upsample ? 1 : 0),
         side_(conv.upsample ? 2 : 3),
         steps_(side_ * side_ * conv.in_channels / 32) {}
 
   void Run() {
     const TileConfig config;
     _tile_loadconfig(&config);
-    for (int phase = 0; phase < (conv_.upsample ? 4 : 1); ++phase) {
-      for (int channel = 0; channel < conv_.out_channels_padded; channel += 32) {
-        RunPhase(phase, channel);
+    const int groups = conv_.out_channels_padded / 16;
+    for (int phase = 0; phase < (up_ ? 4 : 1); ++phase) {
+      for (int group = 0; group < groups; ++group) {
+        RunGroup(
+            phase, group,
+            conv_.weight.data() + (static_cast<ptrdiff_t>(phase) * groups + group) * steps_ * 1024);
       }
     }
+    FinishVectors(kBlockPixels);
     _tile_release();
   }
 
  private:
-  static constexpr int kPixels = 32;  // of a block: two tiles
+  static constexpr int kBlockPixels = 64;  // four tiles
+  static constexpr int kBlockFloats = kBlockPixels * 16;
 
-  void RunPhase(int phase, int channel) {
-    const int groups = conv_.out_channels_padded / 16;
-    const auto* weights = conv_.weight.data() +
-                          (static_cast<ptrdiff_t>(phase) * groups + channel / 16) * steps_ * 1024;
-    const int up = conv_.upsample ? 1 : 0;
-    const int begin = args_.x_begin >> up;
-    const int end = (args_.x_end + up) >> up;
-    for (int row = phase / 2; row < args_.rows; row += 1 + up) {
-      for (int x = begin; x < end; x += kPixels) {
-        if (channel + 16 < conv_.out_channels_padded) {
-          Multiply<2>(phase, row >> up, x, weights);
-          Finish<2>(phase, row, x, channel);
-        } else {
-          Multiply<1>(phase, row >> up, x, weights);
-          Finish<1>(phase, row, x, channel);
+  // 16 outputs. Rows inside columns: the weights and the input rows shared with the next row stay
+  // in L1.
+  void RunGroup(int phase, int group, const std::byte* weights) {
+    for (int p = 0; p < 16; ++p) {
+      _mm512_storeu_ps(bias_ + p * 16, _mm512_loadu_ps(conv_.bias.data() + group * 16));
+    }
+    const int end = (args_.x_end + up_) >> up_;
+    for (int x = args_.x_begin >> up_; x < end; x += kBlockPixels) {
+      for (int row = phase / 2; row < args_.rows; row += 1 + up_) {
+        const int tiles = end - x >= kBlockPixels ? 4 : (end - x + 15) / 16;
+        switch (tiles) {
+          case 4:
+            Multiply<4>(phase, row >> up_, x, weights);
+            break;
+          case 3:
+            Multiply<3>(phase, row >> up_, x, weights);
+            break;
+          case 2:
+            Multiply<2>(phase, row >> up_, x, weights);
+            break;
+          default:
+            Multiply<1>(phase, row >> up_, x, weights);
+            break;
         }
+        const int valid = (args_.x_end - (x << up_) - phase % 2 + up_) >> up_;
+        const int out_x = (x << up_) + phase % 2;
+        pending_ = {
+            sums_,
+            args_.out_rows[row] +
+                (static_cast<ptrdiff_t>(out_x) * conv_.out_channels_padded + group * 16) * 2,
+            row,
+            out_x,
+            group * 16,
+            0,
+            valid < kBlockPixels ? valid : kBlockPixels};
+        sums_ = reinterpret_cast<float*>(args_.workspace) +
+                (sums_ == reinterpret_cast<float*>(args_.workspace) ? kBlockFloats : 0);
       }
     }
   }
 
-  // Sums of 32 pixels x kGroups*16 outputs into sums_[tile][16][16].
-  template <int kGroups>
+  // Sums of kTiles*16 pixels x 16 outputs into sums_. Between the multiplications, which the tile
+  // unit does on its own, the vector units finish the block before.
+  template <int kTiles>
   __attribute__((noinline)) void Multiply(int phase, int row, int x, const std::byte* w) {
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-    const ptrdiff_t group_bytes = static_cast<ptrdiff_t>(steps_) * 1024;
+    _tile_loadd(0, bias_, 64);
+    if constexpr (kTiles > 1) _tile_loadd(1, bias_, 64);
+    if constexpr (kTiles > 2) _tile_loadd(2, bias_, 64);
+    if constexpr (kTiles > 3) _tile_loadd(3, bias_, 64);
     // With 2x2 windows an even output row starts one input row up, an odd one at its own.
-    const int row_shift = conv_.upsample ? phase / 2 : 0;
-    const int column_shift = conv_.upsample ? phase % 2 : 0;
+    const int row_shift = up_ ? phase / 2 : 0;
+    const int column_shift = up_ ? phase % 2 : 0;
+    const int quota = (kBlockPixels + steps_ - 1) / steps_;
     for (int dy = 0; dy < side_; ++dy) {
       for (int dx = 0; dx < side_; ++dx) {
         for (int s = 0; s < args_.source_count; ++s) {
@@ -77,53 +108,89 @@ class TileConv {
           const ptrdiff_t stride = static_cast<ptrdiff_t>(source.channels) * 2;
           const std::byte* pixels =
               source.rows[row + dy + row_shift] + (x + dx + column_shift - 1) * stride;
-          for (int c = 0; c < source.channels; c += 32, w += 1024) {
+          for (int c = 0; c < source.channels; c += 32, w += 1024, pixels += 64) {
             _tile_loadd(6, w, 64);
-            _tile_loadd(4, pixels + c * 2, stride);
+            _tile_loadd(4, pixels, stride);
             _tile_dpbf16ps(0, 4, 6);
-            _tile_loadd(5, pixels + c * 2 + 16 * stride, stride);
-            _tile_dpbf16ps(1, 5, 6);
-            if constexpr (kGroups == 2) {
-              _tile_loadd(7, w + group_bytes, 64);
-              _tile_dpbf16ps(2, 4, 7);
-              _tile_dpbf16ps(3, 5, 7);
+            if constexpr (kTiles > 1) {
+              _tile_loadd(5, pixels + 16 * stride, stride);
+              _tile_dpbf16ps(1, 5, 6);
             }
+            if constexpr (kTiles > 2) {
+              _tile_loadd(4, pixels + 32 * stride, stride);
+              _tile_dpbf16ps(2, 4, 6);
+            }
+            if constexpr (kTiles > 3) {
+              _tile_loadd(5, pixels + 48 * stride, stride);
+              _tile_dpbf16ps(3, 5, 6);
+            }
+            FinishVectors(quota);
           }
         }
       }
     }
+    FinishVectors(kBlockPixels);
     _tile_stored(0, sums_, 64);
-    _tile_stored(1, sums_ + 256, 64);
-    if constexpr (kGroups == 2) {
-      _tile_stored(2, sums_ + 512, 64);
-      _tile_stored(3, sums_ + 768, 64);
-    }
+    if constexpr (kTiles > 1) _tile_stored(1, sums_ + 256, 64);
+    if constexpr (kTiles > 2) _tile_stored(2, sums_ + 512, 64);
+    if constexpr (kTiles > 3) _tile_stored(3, sums_ + 768, 64);
   }
 
-  template <int kGroups>
-  __attribute__((noinline)) void Finish(int phase, int row, int x, int channel) {
-    const int up = conv_.upsample ? 1 : 0;
-    for (int group = 0; group < kGroups; ++group) {
-      const __m512 bias = _mm512_loadu_ps(conv_.bias.data() + channel + group * 16);
-      for (int p = 0; p < kPixels; ++p) {
-        const int out_x = ((x + p) << up) + (phase % 2);
-        if (out_x >= args_.x_end) break;
-        const __m512 sum = _mm512_loadu_ps(sums_ + group * 512 + p * 16);
-        epilogue_.Finish(_mm512_add_ps(sum, bias), row, out_x, channel + group * 16);
+  // The next `count` pixels of the pending block.
+  inline __attribute__((always_inline)) void FinishVectors(int count) {
+    const int end =
+        pending_.next + count < pending_.pixels ? pending_.next + count : pending_.pixels;
+    const float* sum = pending_.sums + pending_.next * 16;
+    if constexpr (kPlain) {
+      const __m512 slope = _mm512_loadu_ps(conv_.slope.data() + pending_.channel);
+      const __m512 zero = _mm512_setzero_ps();
+      const ptrdiff_t step = static_cast<ptrdiff_t>(conv_.out_channels_padded) * 2 << up_;
+      std::byte* out = pending_.out + pending_.next * step;
+      for (int p = pending_.next; p < end; ++p, sum += 16, out += step) {
+        const __m512 v = _mm512_loadu_ps(sum);
+        SimdAvx512Bf16::StoreBf16(
+            reinterpret_cast<uint16_t*>(out),
+            _mm512_fmadd_ps(_mm512_min_ps(zero, v), slope, _mm512_max_ps(zero, v)));
+      }
+    } else {
+      for (int p = pending_.next; p < end; ++p, sum += 16) {
+        epilogue_.Finish(_mm512_loadu_ps(sum), pending_.row, pending_.x + (p << up_),
+                         pending_.channel);
       }
     }
+    pending_.next = end;
   }
+
+  // A block whose sums are known and whose outputs are not written yet.
+  struct Pending {
+    const float* sums = nullptr;  // [pixel][16], bias included
+    std::byte* out = nullptr;     // kPlain: the first output
+    int row = 0;
+    int x = 0;
+    int channel = 0;
+    int next = 0;
+    int pixels = 0;
+  };
 
   const PackedConv& conv_;
   const ConvArgs& args_;
   Epilogue<SimdAvx512Bf16, Storage::kBf16> epilogue_;
-  float* sums_;
+  float* sums_;  // one of two blocks at the start of the workspace
+  float* bias_;  // a tile of 16 equal rows, with which the sums start
+  Pending pending_;
+  int up_;
   int side_;
   int steps_;
 };
 
 }  // namespace
 
-void RunTilesBf16Amx(const PackedConv& conv, const ConvArgs& args) { TileConv(conv, args).Run(); }
+void RunTilesBf16Amx(const PackedConv& conv, const ConvArgs& args) {
+  if (args.residual1_rows == nullptr && !args.out_f32) {
+    TileConv<true>(conv, args).Run();
+  } else {
+    TileConv<false>(conv, args).Run();
+  }
+}
 
 }  // namespace octoscale::kernels
