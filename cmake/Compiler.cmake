@@ -10,6 +10,9 @@ if(OCTOSCALE_SANITIZE)
                       -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${OCTOSCALE_SANITIZE})
 endif()
+if(OCTOSCALE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
 
 # Flags by file name: conv3x3_avx512.cc is compiled for AVX-512 and may include only intrinsics and
