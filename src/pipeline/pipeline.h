@@ -2,6 +2,7 @@
 // back -> encode -> mux. Each stage has its own thread; every queue is bounded in frames and bytes.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -23,7 +24,12 @@ struct PipelineOptions {
   int batches_in_flight = 0;  // 0: what the upscaler asks for
   // Bound of each queue between two stages: whichever comes first. One frame always fits.
   int queue_frames_max = 16;
-  size_t queue_bytes_max = size_t{256} << 20;
+  size_t queue_bytes_max = size_t{96} << 20;
+  // Batches shrink so that their upscaled frames stay below this: 8K frames go one or two at a
+  // time.
+  size_t batch_bytes_max = size_t{512} << 20;
+  // While it holds true no further batch is handed to the upscaler. Null: never paused.
+  const std::atomic<bool>* paused = nullptr;
 };
 
 struct PipelineProgress {

@@ -1,0 +1,352 @@
+#include "pipeline/pipeline.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <thread>
+#include <utility>
+
+#include "pipeline/bounded_queue.h"
+#include "pipeline/file_sink.h"
+#include "pipeline/reorder_buffer.h"
+#include "video/colour.h"
+
+namespace octoscale {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// How often the supervisor looks at the caller's token, and a paused slot at its flag.
+constexpr auto kPollInterval = std::chrono::milliseconds(10);
+
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+struct TimedFrames {
+  int64_t number = 0;  // of the batch
+  std::vector<Frame> frames;
+  std::vector<FrameTime> times;
+  size_t size_bytes() const {
+    size_t bytes = 0;
+    for (const Frame& frame : frames) bytes += frame.size_bytes();
+    return bytes;
+  }
+};
+
+// The stages of one run, their threads and the queues between them.
+class PipelineRun {
+ public:
+  PipelineRun(VideoReader* reader, FrameUpscaler* upscaler, FrameSink* sink,
+              const PipelineOptions& options, const ProgressCallback& progress);
+
+  // Runs all stages to the end, or to the first error.
+  Result<SinkReport> Run(const CancelToken& caller);
+
+ private:
+  void DecodeStage();
+  void ColourStage();
+  void UpscaleStage();
+  void SinkStage();
+
+  Status ConvertAll(int64_t* batches);
+  Result<std::vector<Frame>> UpscaleChecked(std::vector<Frame> batch);
+  Status WriteBatch(TimedFrames batch);
+  void WaitWhilePaused();
+
+  template <typename Stage>
+  void Spawn(Stage stage);
+  void StageEnded();
+  void Fail(const Status& status);
+  void Supervise(const CancelToken& caller);
+  Status FirstError();
+
+  VideoReader* reader_;
+  FrameUpscaler* upscaler_;
+  FrameSink* sink_;
+  const PipelineOptions& options_;
+  const ProgressCallback& progress_;
+  int batch_frames_;
+  int slots_;
+  CancelToken cancel_;
+  BoundedQueue<Picture> pictures_;
+  BoundedQueue<TimedFrames> batches_;
+  ReorderBuffer<TimedFrames> upscaled_;
+
+  std::mutex mutex_;
+  std::condition_variable stage_ended_;
+  int running_ = 0;
+  Status error_;
+  Clock::time_point first_batch_;
+  bool first_batch_seen_ = false;
+  int64_t frames_done_ = 0;
+  std::optional<SinkReport> report_;
+  std::vector<std::thread> threads_;
+};
+
+int BatchFrames(const VideoReader& reader, const FrameUpscaler& upscaler,
+                const PipelineOptions& options) {
+  const int wanted = options.batch_frames > 0 ? options.batch_frames : upscaler.info().batch_frames;
+  const VideoStreamInfo& video = reader.info().video;
+  const size_t scale = static_cast<size_t>(upscaler.info().scale);
+  const size_t frame_bytes = scale * scale * video.size.width * video.size.height * Frame::kPlanes *
+                             SampleBytes(video.sample_type);
+  const size_t fitting = std::max<size_t>(1, options.batch_bytes_max / frame_bytes);
+  return static_cast<int>(std::min<size_t>(std::max(1, wanted), fitting));
+}
+
+PipelineRun::PipelineRun(VideoReader* reader, FrameUpscaler* upscaler, FrameSink* sink,
+                         const PipelineOptions& options, const ProgressCallback& progress)
+    : reader_(reader),
+      upscaler_(upscaler),
+      sink_(sink),
+      options_(options),
+      progress_(progress),
+      batch_frames_(BatchFrames(*reader, *upscaler, options)),
+      slots_(std::max(1, options.batches_in_flight > 0 ? options.batches_in_flight
+                                                       : upscaler->info().batches_in_flight)),
+      pictures_(options.queue_frames_max, options.queue_bytes_max),
+      // One batch waits for each slot: the next is at hand when an upscale ends.
+      batches_(slots_, options.queue_bytes_max),
+      upscaled_(options.queue_bytes_max) {}
+
+template <typename Stage>
+void PipelineRun::Spawn(Stage stage) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++running_;
+  }
+  threads_.emplace_back([this, stage] {
+    try {
+      (this->*stage)();
+    } catch (const std::bad_alloc&) {
+      Fail(ResourceExhausted("out of memory; use smaller batches or queues"));
+    } catch (const std::exception& e) {
+      Fail(Internal(e.what()));
+    }
+    StageEnded();
+  });
+}
+
+void PipelineRun::StageEnded() {
+  const std::lock_guard lock(mutex_);
+  --running_;
+  stage_ended_.notify_all();
+}
+
+// The first error wins; the others are its echoes.
+void PipelineRun::Fail(const Status& status) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!error_.ok()) return;
+    error_ = status;
+  }
+  cancel_.Cancel();
+  pictures_.Cancel();
+  batches_.Cancel();
+  upscaled_.Cancel();
+}
+
+Status PipelineRun::FirstError() {
+  const std::lock_guard lock(mutex_);
+  return error_;
+}
+
+void PipelineRun::DecodeStage() {
+  while (true) {
+    Result<std::optional<Picture>> picture = reader_->Next();
+    if (!picture.ok()) return Fail(picture.status());
+    if (!picture->has_value()) break;
+    const size_t bytes = (*picture)->size_bytes();
+    if (!pictures_.Push(std::move(**picture), bytes)) return;
+  }
+  pictures_.Close();
+}
+
+void PipelineRun::ColourStage() {
+  int64_t batches = 0;
+  const Status status = ConvertAll(&batches);
+  if (!status.ok()) return Fail(status);
+  if (cancel_.stopped()) return;
+  batches_.Close();
+  upscaled_.SetEnd(batches);
+}
+
+// Colours and batches; the last batch may be short.
+Status PipelineRun::ConvertAll(int64_t* batches) {
+  ColourToRgb colour(reader_->info().video.sample_type, options_.reader.drop_alpha);
+  TimedFrames batch;
+  const auto flush = [&] {
+    if (batch.frames.empty()) return true;
+    batch.number = (*batches)++;
+    const size_t bytes = batch.size_bytes();
+    return batches_.Push(std::exchange(batch, {}), bytes);
+  };
+  while (std::optional<Picture> picture = pictures_.Pop()) {
+    OCTO_ASSIGN_OR_RETURN(Frame frame, colour.Convert(*picture));
+    batch.frames.push_back(std::move(frame));
+    batch.times.push_back(picture->time());
+    if (static_cast<int>(batch.frames.size()) >= batch_frames_ && !flush()) return OkStatus();
+  }
+  flush();
+  return OkStatus();
+}
+
+void PipelineRun::WaitWhilePaused() {
+  while (options_.paused != nullptr && options_.paused->load() && !cancel_.stopped()) {
+    std::this_thread::sleep_for(kPollInterval);
+  }
+}
+
+Result<std::vector<Frame>> PipelineRun::UpscaleChecked(std::vector<Frame> batch) {
+  const size_t count = batch.size();
+  const int scale = upscaler_->info().scale;
+  const FrameSize expected{batch[0].width() * scale, batch[0].height() * scale};
+  const SampleType type = batch[0].sample_type();
+  OCTO_ASSIGN_OR_RETURN(std::vector<Frame> result, upscaler_->Upscale(std::move(batch), cancel_));
+  if (result.size() != count) {
+    return Internal("the upscaler returned " + std::to_string(result.size()) + " frames for " +
+                    std::to_string(count));
+  }
+  for (const Frame& frame : result) {
+    if (frame.size() == expected && frame.sample_type() == type) continue;
+    return Internal("the upscaler returned a " + std::to_string(frame.width()) + "x" +
+                    std::to_string(frame.height()) + " frame, expected " +
+                    std::to_string(expected.width) + "x" + std::to_string(expected.height));
+  }
+  return result;
+}
+
+void PipelineRun::UpscaleStage() {
+  while (std::optional<TimedFrames> batch = batches_.Pop()) {
+    WaitWhilePaused();
+    {
+      const std::lock_guard lock(mutex_);
+      if (!first_batch_seen_) first_batch_ = Clock::now();
+      first_batch_seen_ = true;
+    }
+    Result<std::vector<Frame>> result = UpscaleChecked(std::move(batch->frames));
+    if (!result.ok()) return Fail(result.status());
+    batch->frames = std::move(result).value();
+    const size_t bytes = batch->size_bytes();
+    const int64_t number = batch->number;
+    if (!upscaled_.Put(number, std::move(*batch), bytes)) return;
+  }
+}
+
+Status PipelineRun::WriteBatch(TimedFrames batch) {
+  for (size_t i = 0; i < batch.frames.size(); ++i) {
+    OCTO_RETURN_IF_ERROR(cancel_.Check());
+    OCTO_RETURN_IF_ERROR(sink_->Write(frames_done_, std::move(batch.frames[i]), batch.times[i]));
+    ++frames_done_;
+    if (!progress_) continue;
+    PipelineProgress now;
+    now.frames_done = frames_done_;
+    const VideoStreamInfo& video = reader_->info().video;
+    now.frames_total = video.frames > 0 ? std::max(video.frames, frames_done_) : 0;
+    now.total_exact = video.frames_exact;
+    {
+      const std::lock_guard lock(mutex_);
+      now.seconds = SecondsSince(first_batch_);
+    }
+    now.fps = now.seconds > 0 ? frames_done_ / now.seconds : 0;
+    progress_(now);
+  }
+  return OkStatus();
+}
+
+void PipelineRun::SinkStage() {
+  while (std::optional<TimedFrames> batch = upscaled_.Pop()) {
+    const Status status = WriteBatch(std::move(*batch));
+    if (!status.ok()) return Fail(status);
+  }
+  if (cancel_.stopped()) return;
+  Result<SinkReport> report = sink_->Finish(reader_->stopped_at_limit());
+  if (!report.ok()) return Fail(report.status());
+  report_ = std::move(report).value();
+}
+
+// Passes the caller's cancellation on, until every stage has ended.
+void PipelineRun::Supervise(const CancelToken& caller) {
+  std::unique_lock lock(mutex_);
+  while (running_ > 0) {
+    stage_ended_.wait_for(lock, kPollInterval);
+    if (!caller.stopped() || !error_.ok()) continue;
+    lock.unlock();
+    Fail(caller.Check());
+    lock.lock();
+  }
+}
+
+Result<SinkReport> PipelineRun::Run(const CancelToken& caller) {
+  Spawn(&PipelineRun::DecodeStage);
+  Spawn(&PipelineRun::ColourStage);
+  for (int i = 0; i < slots_; ++i) Spawn(&PipelineRun::UpscaleStage);
+  Spawn(&PipelineRun::SinkStage);
+  Supervise(caller);
+  for (std::thread& thread : threads_) thread.join();
+  // A file that is complete under its name stays complete, whatever came an instant later.
+  if (report_) return std::move(*report_);
+  const Status error = FirstError();
+  return error.ok() ? Internal("the pipeline ended without a result") : error;
+}
+
+Status CheckScale(const VideoStreamInfo& video, int scale) {
+  const int64_t width = int64_t{video.size.width} * scale;
+  const int64_t height = int64_t{video.size.height} * scale;
+  if (scale >= 1 && width <= kFrameSideMax && height <= kFrameSideMax) return OkStatus();
+  return InvalidArgument("the output would be " + std::to_string(width) + "x" +
+                         std::to_string(height) + ", at most " + std::to_string(kFrameSideMax) +
+                         " pixels a side are possible; choose a smaller scale");
+}
+
+Status CheckOptions(const PipelineOptions& options) {
+  if (options.queue_frames_max < 1 || options.queue_bytes_max < 1 || options.batch_bytes_max < 1) {
+    return InvalidArgument("queue and batch bounds: expected at least 1");
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+Result<PipelineReport> RunPipeline(const std::string& input, const std::string& output,
+                                   FrameUpscaler& upscaler, const PipelineOptions& options,
+                                   const ProgressCallback& progress, const CancelToken& cancel) {
+  const auto start = Clock::now();
+  OCTO_RETURN_IF_ERROR(CheckOptions(options));
+  OCTO_RETURN_IF_ERROR(CheckOutput(input, output, options.writer));
+  OCTO_ASSIGN_OR_RETURN(std::unique_ptr<VideoReader> reader,
+                        VideoReader::Open(input, options.reader, cancel));
+  const int scale = upscaler.info().scale;
+  const VideoStreamInfo& video = reader->info().video;
+  OCTO_RETURN_IF_ERROR(CheckScale(video, scale));
+  const FrameSize size{video.size.width * scale, video.size.height * scale};
+  OCTO_ASSIGN_OR_RETURN(std::unique_ptr<FileSink> sink,
+                        FileSink::Open(output, *reader, size, options.writer,
+                                       options.queue_frames_max, options.queue_bytes_max, cancel));
+  PipelineRun run(reader.get(), &upscaler, sink.get(), options, progress);
+  OCTO_ASSIGN_OR_RETURN(SinkReport finished, run.Run(cancel));
+
+  PipelineReport report;
+  report.frames = finished.writer.frames;
+  report.width = size.width;
+  report.height = size.height;
+  report.seconds = SecondsSince(start);
+  report.fps = report.seconds > 0 ? report.frames / report.seconds : 0;
+  report.audio_streams = finished.writer.audio_streams;
+  report.subtitle_streams = finished.writer.subtitle_streams;
+  report.attachments = finished.writer.attachments;
+  report.chapters = finished.writer.chapters;
+  report.output_bytes = finished.writer.bytes;
+  report.encoder = options.writer.encoder.codec;
+  report.pixel_format = sink->format().pixel_format;
+  report.warnings = reader->warnings();
+  report.warnings.insert(report.warnings.end(), finished.warnings.begin(), finished.warnings.end());
+  return report;
+}
+
+}  // namespace octoscale

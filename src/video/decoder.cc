@@ -1,0 +1,79 @@
+#include "video/decoder.h"
+
+#include <algorithm>
+#include <new>
+
+namespace octoscale {
+
+Decoder::Decoder(Demuxer* demuxer, int stream_index)
+    : demuxer_(demuxer), stream_index_(stream_index), packet_(NewAvPacket()) {}
+
+Result<std::unique_ptr<Decoder>> Decoder::Open(Demuxer* demuxer, int stream_index, int threads) {
+  AVStream* stream = demuxer->context()->streams[stream_index];
+  const AVCodec* codec = avcodec_find_decoder(stream->codecpar->codec_id);
+  const std::string name = avcodec_get_name(stream->codecpar->codec_id);
+  if (codec == nullptr) {
+    return Unsupported(demuxer->path() + ": no decoder for video codec '" + name + "'");
+  }
+  std::unique_ptr<Decoder> decoder(new Decoder(demuxer, stream_index));
+  decoder->codec_.reset(avcodec_alloc_context3(codec));
+  if (!decoder->codec_) throw std::bad_alloc();
+  AVCodecContext* context = decoder->codec_.get();
+  int error = avcodec_parameters_to_context(context, stream->codecpar);
+  if (error < 0) return AvStatus(error, demuxer->path() + ": stream parameters");
+  context->pkt_timebase = stream->time_base;
+  context->thread_count = std::max(1, threads);
+  context->thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE;
+  context->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT;
+  error = avcodec_open2(context, codec, nullptr);
+  if (error < 0) return AvStatus(error, demuxer->path() + ": opening decoder '" + name + "'");
+  return decoder;
+}
+
+void Decoder::Flush() {
+  avcodec_flush_buffers(codec_.get());
+  draining_ = false;
+}
+
+Status Decoder::FeedPacket() {
+  while (true) {
+    av_packet_unref(packet_.get());
+    OCTO_ASSIGN_OR_RETURN(const bool more, demuxer_->Read(packet_.get()));
+    if (!more) break;
+    if (packet_->stream_index != stream_index_) continue;
+    if (av_packet_get_side_data(packet_.get(), AV_PKT_DATA_ENCRYPTION_INFO, nullptr) != nullptr) {
+      return Unsupported(demuxer_->path() + ": the video is encrypted; decrypt it first");
+    }
+    if (packet_->flags & AV_PKT_FLAG_CORRUPT) ++counts_.bad_packets;
+    const int error = avcodec_send_packet(codec_.get(), packet_.get());
+    if (error == 0) return OkStatus();
+    if (error == AVERROR(ENOMEM)) return AvStatus(error, demuxer_->path() + ": decoding");
+    ++counts_.bad_packets;
+  }
+  draining_ = true;
+  const int error = avcodec_send_packet(codec_.get(), nullptr);
+  if (error < 0 && error != AVERROR_EOF) return AvStatus(error, "draining the decoder");
+  return OkStatus();
+}
+
+Result<AvFramePtr> Decoder::Next() {
+  AvFramePtr frame = NewAvFrame();
+  while (true) {
+    const int error = avcodec_receive_frame(codec_.get(), frame.get());
+    if (error == 0) {
+      const bool damaged = (frame->flags & AV_FRAME_FLAG_CORRUPT) || frame->decode_error_flags;
+      if (damaged) ++counts_.damaged_frames;
+      return frame;
+    }
+    if (error == AVERROR_EOF) return AvFramePtr();
+    if (error == AVERROR(EAGAIN)) {
+      if (draining_) return Internal("the decoder asks for packets after its end");
+      OCTO_RETURN_IF_ERROR(FeedPacket());
+      continue;
+    }
+    if (error == AVERROR(ENOMEM)) return AvStatus(error, demuxer_->path() + ": decoding");
+    ++counts_.bad_packets;
+  }
+}
+
+}  // namespace octoscale

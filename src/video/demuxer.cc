@@ -1,0 +1,161 @@
+#include "video/demuxer.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace octoscale {
+namespace {
+
+bool IsSequencePattern(const std::string& path) { return av_filename_number_test(path.c_str()); }
+
+Status CheckPath(const std::string& path) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0) {
+    if (errno == ENOENT && IsSequencePattern(path)) return OkStatus();
+    if (errno == ENOENT) return NotFound(path + ": no such file");
+    return ErrnoStatus(errno, path);
+  }
+  if (S_ISDIR(info.st_mode)) {
+    return InvalidArgument(path + ": is a directory, expected a video file");
+  }
+  if (!S_ISREG(info.st_mode)) {
+    return InvalidArgument(path + ": is not a regular file; pipes and devices can't be read twice");
+  }
+  if (info.st_size == 0) return CorruptInput(path + ": the file is empty");
+  return OkStatus();
+}
+
+bool Exists(const std::string& path) {
+  struct stat info {};
+  return stat(path.c_str(), &info) == 0;
+}
+
+// FFmpeg renders text and raw bytes as pictures; nobody means that when naming a file .mp4.
+bool IsTextDemuxer(const char* name) {
+  for (const char* text : {"tty", "bin", "xbin", "adf", "idf"}) {
+    if (std::strcmp(name, text) == 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Demuxer::Demuxer(std::string path, const CancelToken& cancel)
+    : path_(std::move(path)), cancel_(cancel) {}
+
+Demuxer::~Demuxer() {
+  avformat_close_input(&context_);
+  avio_closep(&file_);
+}
+
+Result<std::unique_ptr<Demuxer>> Demuxer::Open(const std::string& path, const CancelToken& cancel) {
+  CaptureAvLog();
+  OCTO_RETURN_IF_ERROR(CheckPath(path));
+  std::unique_ptr<Demuxer> demuxer(new Demuxer(path, cancel));
+  Status opened = demuxer->OpenContext();
+  if (!opened.ok()) {
+    OCTO_RETURN_IF_ERROR(cancel.Check());
+    return opened;
+  }
+  return demuxer;
+}
+
+Status Demuxer::OpenContext() {
+  TakeAvLogLine();
+  context_ = avformat_alloc_context();
+  if (context_ == nullptr) return ResourceExhausted(path_ + ": out of memory");
+  context_->interrupt_callback = InterruptOn(&cancel_);
+  const std::string url = "file:" + path_;
+  // Opened here, not by FFmpeg, so that a '%d' in the name of a real file is no pattern.
+  if (Exists(path_)) {
+    const int error =
+        avio_open2(&file_, url.c_str(), AVIO_FLAG_READ, &context_->interrupt_callback, nullptr);
+    if (error < 0) return AvStatus(error, path_);
+    context_->pb = file_;
+  }
+  AvDict options;
+  options.Set("protocol_whitelist", "file,crypto,data");
+  int error = avformat_open_input(&context_, url.c_str(), nullptr, options.get());
+  if (error == AVERROR_INVALIDDATA || error == AVERROR_EOF) {
+    const std::string line = TakeAvLogLine();
+    return CorruptInput(path_ + ": not a media file that FFmpeg can read, or cut off" +
+                        (line.empty() ? "" : " (" + line + ")"));
+  }
+  if (error < 0) return AvStatus(error, path_);
+  OCTO_RETURN_IF_ERROR(CheckContainer());
+  error = avformat_find_stream_info(context_, nullptr);
+  if (error < 0) return AvStatus(error, path_ + ": reading the stream headers");
+  TakeAvLogLine();
+  return OkStatus();
+}
+
+Status Demuxer::CheckContainer() const {
+  if (IsTextDemuxer(context_->iformat->name)) {
+    return CorruptInput(path_ + ": not a media file (it looks like text)");
+  }
+  return OkStatus();
+}
+
+int Demuxer::DefaultVideoStream() const {
+  int best = -1;
+  int64_t best_rank = -1;
+  for (unsigned i = 0; i < context_->nb_streams; ++i) {
+    const AVStream* stream = context_->streams[i];
+    if (stream->codecpar->codec_type != AVMEDIA_TYPE_VIDEO) continue;
+    if (stream->disposition & (AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS)) {
+      continue;
+    }
+    const int64_t area = int64_t{stream->codecpar->width} * stream->codecpar->height;
+    const int64_t is_default = (stream->disposition & AV_DISPOSITION_DEFAULT) != 0;
+    const int64_t rank = (is_default << 40) + area;
+    if (rank > best_rank) {
+      best = static_cast<int>(i);
+      best_rank = rank;
+    }
+  }
+  return best;
+}
+
+// FFmpeg reports the end of a cut-off file as a plain end of file. The container's index knows
+// better where it has one; Matroska says so in its log.
+std::string Demuxer::FindTruncation() const {
+  if (file_ == nullptr) return {};
+  const int64_t size = avio_size(file_);
+  for (unsigned i = 0; size > 0 && i < context_->nb_streams; ++i) {
+    AVStream* stream = context_->streams[i];
+    if (stream->discard == AVDISCARD_ALL) continue;
+    const int entries = avformat_index_get_entries_count(stream);
+    if (entries == 0) continue;
+    const AVIndexEntry* last = avformat_index_get_entry(stream, entries - 1);
+    if (last != nullptr && last->pos + last->size > size) {
+      return "its index points at byte " + std::to_string(last->pos + last->size) +
+             ", the file has " + std::to_string(size);
+    }
+  }
+  return {};
+}
+
+Result<bool> Demuxer::Read(AVPacket* packet) {
+  while (true) {
+    OCTO_RETURN_IF_ERROR(cancel_.Check());
+    const int error = av_read_frame(context_, packet);
+    if (error >= 0) return true;
+    if (error == AVERROR(EAGAIN)) continue;
+    const std::string line = TakeAvLogLine();
+    if (error == AVERROR_EXIT) return Cancelled(path_ + ": reading was stopped");
+    const int io_error = context_->pb != nullptr ? context_->pb->error : 0;
+    if (io_error < 0 && io_error != AVERROR_EOF) return AvStatus(io_error, path_ + ": read failed");
+    truncation_ = FindTruncation();
+    if (truncation_.empty() && line.find("prematurely") != std::string::npos) truncation_ = line;
+    if (truncation_.empty() && line.find("partial file") != std::string::npos) truncation_ = line;
+    if (truncation_.empty() && error != AVERROR_EOF) {
+      return AvStatus(error, path_ + ": reading packets");
+    }
+    if (truncation_.empty() || allow_truncated_) return false;
+    return CorruptInput(path_ + ": the file is cut off: " + truncation_);
+  }
+}
+
+}  // namespace octoscale

@@ -1,0 +1,53 @@
+// Demuxer: one open input file. Included only by the .cc files of this folder.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/cancel.h"
+#include "base/status.h"
+#include "video/libav.h"
+
+namespace octoscale {
+
+// Not thread-safe. Owns the file and its format context.
+class Demuxer {
+ public:
+  // Opens a local file (or an image sequence such as frame_%06d.png) and reads its headers.
+  // Errors: as VideoReader::Open.
+  static Result<std::unique_ptr<Demuxer>> Open(const std::string& path, const CancelToken& cancel);
+  ~Demuxer();
+  Demuxer(const Demuxer&) = delete;
+  Demuxer& operator=(const Demuxer&) = delete;
+
+  AVFormatContext* context() { return context_; }
+  const AVFormatContext* context() const { return context_; }
+  const std::string& path() const { return path_; }
+
+  // The next packet of the streams that are not discarded. false at the end of the file; an end
+  // that comes before the file's own index says is CorruptInput.
+  Result<bool> Read(AVPacket* packet);
+  // Let a cut-off file end like a whole one.
+  void set_allow_truncated(bool allow) { allow_truncated_ = allow; }
+  // Why the file ended early; empty when it did not.
+  const std::string& truncation() const { return truncation_; }
+
+  // The video stream to upscale: not an attached picture; the one marked default, else the
+  // largest. -1 when there is none.
+  int DefaultVideoStream() const;
+
+ private:
+  Demuxer(std::string path, const CancelToken& cancel);
+  Status OpenContext();
+  Status CheckContainer() const;
+  std::string FindTruncation() const;
+
+  std::string path_;
+  CancelToken cancel_;
+  AVFormatContext* context_ = nullptr;
+  AVIOContext* file_ = nullptr;
+  bool allow_truncated_ = false;
+  std::string truncation_;
+};
+
+}  // namespace octoscale

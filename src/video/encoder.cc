@@ -1,0 +1,237 @@
+#include "video/encoder.h"
+
+#include <cstdlib>
+#include <new>
+#include <optional>
+
+extern "C" {
+#include <libavutil/opt.h>
+}
+
+#include "base/cpu.h"
+#include "video/colour_internal.h"
+#include "video/picture_impl.h"
+#include "video/pixel_choice.h"
+#include "video/planes.h"
+
+namespace octoscale {
+namespace {
+
+// Constant quality where neither quality nor bit rate was asked for: near-transparent for upscaled
+// material, whose fine detail is synthetic and cheap to keep.
+std::optional<double> DefaultCrf(const std::string& codec) {
+  if (codec == "libx264" || codec == "libx265") return 18;
+  if (codec == "libsvtav1" || codec == "libaom-av1") return 24;
+  if (codec == "libvpx-vp9") return 24;
+  if (codec == "libvpx") return 10;
+  return std::nullopt;
+}
+
+bool HasPrivate(const AVCodecContext& codec, const std::string& key) {
+  return codec.priv_data != nullptr &&
+         av_opt_find(codec.priv_data, key.c_str(), nullptr, 0, 0) != nullptr;
+}
+
+Status SetPrivate(AVCodecContext* codec, const std::string& key, const std::string& value) {
+  TakeAvLogLine();
+  const int error = av_opt_set(codec->priv_data, key.c_str(), value.c_str(), 0);
+  if (error >= 0) return OkStatus();
+  const std::string line = TakeAvLogLine();
+  return InvalidArgument("encoder '" + std::string(codec->codec->name) + "' refuses " + key + "=" +
+                         value + (line.empty() ? "" : " (" + line + ")"));
+}
+
+std::string NumberText(double value) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%g", value);
+  return text;
+}
+
+// Whether the user's own options already decide the quality.
+bool DecidesQuality(const EncoderOptions& options) {
+  for (const auto& [key, value] : options.extra) {
+    for (const char* word : {"crf", "qp", "cq", "lossless", "qscale", "b"}) {
+      if (key == word) return true;
+    }
+  }
+  return options.bit_rate > 0;
+}
+
+// Libraries that print to stderr on their own are told not to.
+std::string QuietParameters(const std::string& codec, int threads, std::string given) {
+  std::string parameters;
+  if (codec == "libx265") parameters = "log-level=none";
+  if (threads > 0 && codec == "libx265") parameters += ":pools=" + std::to_string(threads);
+  if (threads > 0 && codec == "libsvtav1") parameters = "lp=" + std::to_string(threads);
+  if (!given.empty()) parameters += (parameters.empty() ? "" : ":") + given;
+  return parameters;
+}
+
+}  // namespace
+
+Status Encoder::ChooseFormat(const VideoReader::Impl& source, FrameSize size, const AVCodec& codec,
+                             const EncoderOptions& options, std::vector<std::string>* warnings) {
+  const VideoStreamInfo& video = source.info.video;
+  PixelRequest request;
+  request.name = options.pixel_format;
+  request.source = static_cast<AVPixelFormat>(source.first->format);
+  request.size = size;
+  request.hdr = video.colour.hdr();
+  OCTO_ASSIGN_OR_RETURN(const AVPixelFormat chosen, ChoosePixelFormat(codec, request, warnings));
+  OCTO_ASSIGN_OR_RETURN(const PixelLayout from, LayoutOf(request.source));
+  OCTO_ASSIGN_OR_RETURN(const PixelLayout to, LayoutOf(chosen));
+
+  ColourTags tags = SourceColour(video.colour, from, video.size.height);
+  // An RGB source has no matrix to keep: YUV made from it follows the rule for its own size.
+  if (from.rgb && !to.rgb) {
+    tags.matrix = ResolveColour({}, size.height, false).matrix;
+    tags.range = ColourRange::kLimited;
+    tags.chroma_location = 0;
+  }
+  if (to.rgb) {
+    tags.matrix = AVCOL_SPC_RGB;
+    tags.range = ColourRange::kFull;
+  }
+  if (to.full_range_by_name) tags.range = ColourRange::kFull;
+  format_.pixel_format = av_get_pix_fmt_name(chosen);
+  format_.size = size;
+  format_.colour = tags;
+  format_.interlaced = video.interlaced;
+  format_.top_field_first = source.first->top_field_first != 0;
+  return OkStatus();
+}
+
+void Encoder::ApplySource(const VideoReader::Impl& source) {
+  const VideoStreamInfo& video = source.info.video;
+  AVCodecContext* codec = codec_.get();
+  codec->width = format_.size.width;
+  codec->height = format_.size.height;
+  codec->pix_fmt = av_get_pix_fmt(format_.pixel_format.c_str());
+  codec->time_base = ToAv(video.time_base);
+  // A hint for rate control and headers; picture times come from the pictures alone.
+  codec->framerate =
+      video.frame_rate.num > 0 ? ToAv(video.frame_rate) : source.stream().avg_frame_rate;
+  codec->sample_aspect_ratio = ToAv(video.sample_aspect);
+  codec->colorspace = static_cast<AVColorSpace>(format_.colour.matrix);
+  codec->color_primaries = static_cast<AVColorPrimaries>(format_.colour.primaries);
+  codec->color_trc = static_cast<AVColorTransferCharacteristic>(format_.colour.transfer);
+  codec->color_range =
+      format_.colour.range == ColourRange::kFull ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
+  codec->chroma_sample_location = static_cast<AVChromaLocation>(format_.colour.chroma_location);
+  if (format_.interlaced) {
+    codec->field_order = format_.top_field_first ? AV_FIELD_TT : AV_FIELD_BB;
+    codec->flags |= AV_CODEC_FLAG_INTERLACED_DCT | AV_CODEC_FLAG_INTERLACED_ME;
+  }
+}
+
+Status Encoder::ApplyOptions(const EncoderOptions& options,
+                             std::vector<std::pair<std::string, std::string>>* leftovers) {
+  AVCodecContext* codec = codec_.get();
+  const std::string name = codec->codec->name;
+  codec->thread_count = options.threads > 0 ? options.threads : AvailableCores();
+  // libvpx takes a rate of 0 as "quality alone"; its own default is 200 kbit/s.
+  codec->bit_rate = options.bit_rate;
+  codec->rc_max_rate = options.rc_max_rate;
+  codec->rc_min_rate = options.rc_min_rate;
+  codec->rc_buffer_size = static_cast<int>(options.rc_buffer_size);
+  if (options.qmin >= 0) codec->qmin = options.qmin;
+  if (options.qmax >= 0) codec->qmax = options.qmax;
+  if (options.gop_size >= 0) codec->gop_size = options.gop_size;
+  if (options.keyint_min >= 0) codec->keyint_min = options.keyint_min;
+  if (options.max_b_frames >= 0) codec->max_b_frames = options.max_b_frames;
+  if (options.refs >= 0) codec->refs = options.refs;
+  if (options.delay > 0) codec->delay = options.delay;
+
+  std::optional<double> crf = options.crf;
+  if (!crf && !DecidesQuality(options)) crf = DefaultCrf(name);
+  if (crf) {
+    if (!HasPrivate(*codec, "crf")) {
+      return InvalidArgument("encoder '" + name +
+                             "' has no constant quality (crf); set a bit rate");
+    }
+    OCTO_RETURN_IF_ERROR(SetPrivate(codec, "crf", NumberText(*crf)));
+  }
+  if (!options.preset.empty()) {
+    if (!HasPrivate(*codec, "preset")) {
+      return InvalidArgument("encoder '" + name + "' has no presets");
+    }
+    OCTO_RETURN_IF_ERROR(SetPrivate(codec, "preset", options.preset));
+  }
+  if (name == "libvpx-vp9") OCTO_RETURN_IF_ERROR(SetPrivate(codec, "row-mt", "1"));
+  const std::string parameters_key = name == "libx265" ? "x265-params" : "svtav1-params";
+  std::string parameters;
+  for (const auto& [key, value] : options.extra) {
+    if (key == parameters_key) {
+      parameters = value;
+    } else if (!HasPrivate(*codec, key)) {
+      leftovers->emplace_back(key, value);
+    } else {
+      OCTO_RETURN_IF_ERROR(SetPrivate(codec, key, value));
+    }
+  }
+  parameters = QuietParameters(name, options.threads, parameters);
+  if (!parameters.empty()) OCTO_RETURN_IF_ERROR(SetPrivate(codec, parameters_key, parameters));
+  return OkStatus();
+}
+
+Result<std::unique_ptr<Encoder>> Encoder::Open(
+    const VideoReader::Impl& source, FrameSize size, const EncoderOptions& options,
+    const Container& container, std::vector<std::pair<std::string, std::string>>* leftovers,
+    std::vector<std::string>* warnings) {
+  OCTO_ASSIGN_OR_RETURN(const AVCodec* codec, FindVideoEncoder(options.codec, container));
+  std::unique_ptr<Encoder> encoder(new Encoder());
+  encoder->codec_.reset(avcodec_alloc_context3(codec));
+  if (!encoder->codec_) throw std::bad_alloc();
+  OCTO_RETURN_IF_ERROR(encoder->ChooseFormat(source, size, *codec, options, warnings));
+  encoder->ApplySource(source);
+  OCTO_RETURN_IF_ERROR(encoder->ApplyOptions(options, leftovers));
+  if (container.format->flags & AVFMT_GLOBALHEADER) {
+    encoder->codec_->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+  }
+  if (options.codec == "libsvtav1") setenv("SVT_LOG", "1", 0);  // errors only
+  TakeAvLogLine();
+  const int error = avcodec_open2(encoder->codec_.get(), codec, nullptr);
+  if (error < 0) {
+    const Status cause =
+        AvStatus(error, "encoder '" + options.codec + "' refuses " + std::to_string(size.width) +
+                            "x" + std::to_string(size.height) + " " +
+                            encoder->format_.pixel_format + " with these options");
+    // Most encoders report a refused option as an "external" or I/O error.
+    return cause.code() == StatusCode::kResourceExhausted ? cause
+                                                          : InvalidArgument(cause.message());
+  }
+  return encoder;
+}
+
+Status Encoder::Send(Picture picture) {
+  if (picture.empty()) {
+    const int error = avcodec_send_frame(codec_.get(), nullptr);
+    if (error < 0 && error != AVERROR_EOF) return AvStatus(error, "draining the encoder");
+    return OkStatus();
+  }
+  AVFrame* frame = picture.impl().frame.get();
+  const FrameTime time = picture.time();
+  frame->pts = time.pts;
+  frame->pkt_duration = time.duration;
+  frame->pict_type = AV_PICTURE_TYPE_NONE;
+  frame->sample_aspect_ratio = codec_->sample_aspect_ratio;
+  durations_[time.pts] = time.duration;
+  const int error = avcodec_send_frame(codec_.get(), frame);
+  if (error < 0) return AvStatus(error, "encoder '" + std::string(codec_->codec->name) + "'");
+  return OkStatus();
+}
+
+Result<AvPacketPtr> Encoder::Receive() {
+  AvPacketPtr packet = NewAvPacket();
+  const int error = avcodec_receive_packet(codec_.get(), packet.get());
+  if (error == AVERROR(EAGAIN) || error == AVERROR_EOF) return AvPacketPtr();
+  if (error < 0) return AvStatus(error, "encoder '" + std::string(codec_->codec->name) + "'");
+  const auto found = durations_.find(packet->pts);
+  if (found != durations_.end()) {
+    packet->duration = found->second;
+    durations_.erase(found);
+  }
+  return packet;
+}
+
+}  // namespace octoscale

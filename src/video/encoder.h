@@ -1,0 +1,52 @@
+// Encoder: pictures of one size and format to packets. Included only by the .cc files here.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "video/container.h"
+#include "video/libav.h"
+#include "video/picture.h"
+#include "video/video_reader_impl.h"
+#include "video/video_writer.h"
+
+namespace octoscale {
+
+// Not thread-safe. Bounded memory: the encoder's own look-ahead.
+class Encoder {
+ public:
+  // `leftovers`: extra options that the encoder doesn't know, for the muxer to try.
+  // Errors: InvalidArgument (an option or pixel format, by name), Unsupported.
+  static Result<std::unique_ptr<Encoder>> Open(
+      const VideoReader::Impl& source, FrameSize size, const EncoderOptions& options,
+      const Container& container, std::vector<std::pair<std::string, std::string>>* leftovers,
+      std::vector<std::string>* warnings);
+
+  const PictureFormat& format() const { return format_; }
+  const AVCodecContext& context() const { return *codec_; }
+
+  // A null picture starts draining.
+  Status Send(Picture picture);
+  // The next packet, in the encoder's time base, with the duration of its picture; null when the
+  // encoder wants another picture or, while draining, when nothing is left.
+  Result<AvPacketPtr> Receive();
+
+ private:
+  Encoder() = default;
+  Status ChooseFormat(const VideoReader::Impl& source, FrameSize size, const AVCodec& codec,
+                      const EncoderOptions& options, std::vector<std::string>* warnings);
+  void ApplySource(const VideoReader::Impl& source);
+  Status ApplyOptions(const EncoderOptions& options,
+                      std::vector<std::pair<std::string, std::string>>* leftovers);
+
+  AvCodecPtr codec_;
+  PictureFormat format_;
+  std::unordered_map<int64_t, int64_t> durations_;  // by PTS, of pictures inside the encoder
+};
+
+}  // namespace octoscale

@@ -1,0 +1,44 @@
+// Muxer: an output file under construction. Included only by the .cc files of this folder.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/cancel.h"
+#include "base/status.h"
+#include "video/container.h"
+#include "video/libav.h"
+#include "video/partial_file.h"
+
+namespace octoscale {
+
+// Not thread-safe. Writes packets in the order given (no interleaving buffer): memory is bounded.
+class Muxer {
+ public:
+  static Result<std::unique_ptr<Muxer>> Create(const std::string& path, const Container& container,
+                                               const CancelToken& cancel);
+  ~Muxer();
+
+  AVFormatContext* context() { return context_; }
+  const Container& container() const { return container_; }
+
+  // `options` keeps those that the muxer doesn't know.
+  Status WriteHeader(AvDict* options);
+  // The packet's times are in its stream's time base. Takes the packet's references.
+  Status Write(AVPacket* packet);
+  // Trailer, sync, final name. The size of the file.
+  Result<int64_t> Close(bool overwrite);
+
+ private:
+  Muxer(std::string path, const Container& container, const CancelToken& cancel,
+        PartialFile partial);
+  Status WriteError(int error, const char* what);
+
+  std::string path_;
+  Container container_;
+  CancelToken cancel_;
+  PartialFile partial_;
+  AVFormatContext* context_ = nullptr;
+};
+
+}  // namespace octoscale

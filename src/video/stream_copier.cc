@@ -1,0 +1,442 @@
+#include "video/stream_copier.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <new>
+#include <string_view>
+#include <utility>
+
+#include "video/describe.h"
+
+namespace octoscale {
+namespace {
+
+constexpr int64_t kMicroseconds = 1'000'000;
+// Subtitles that began this long before the asked part may still be on screen.
+constexpr double kSeekBackSeconds = 30;
+
+bool IsTextSubtitle(AVCodecID codec) {
+  const AVCodecDescriptor* descriptor = avcodec_descriptor_get(codec);
+  return descriptor != nullptr && (descriptor->props & AV_CODEC_PROP_TEXT_SUB) != 0;
+}
+
+AVCodecID TextSubtitleFor(const Container& container) {
+  switch (container.kind) {
+    case ContainerKind::kMp4:
+    case ContainerKind::kMov:
+      return AV_CODEC_ID_MOV_TEXT;
+    case ContainerKind::kMatroska:
+      return AV_CODEC_ID_SUBRIP;
+    case ContainerKind::kWebm:
+      return AV_CODEC_ID_WEBVTT;
+  }
+  return AV_CODEC_ID_NONE;
+}
+
+// Statistics of the old file's bytes, which the new ones would belie.
+bool IsStaleKey(std::string_view key) {
+  for (const std::string_view stale :
+       {"major_brand", "minor_version", "compatible_brands", "encoder", "vendor_id", "rotate"}) {
+    if (key == stale) return true;
+  }
+  for (const std::string_view prefix :
+       {"_STATISTICS_", "BPS", "DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES"}) {
+    if (key.starts_with(prefix)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void CopyMetadata(const AVDictionary* from, AVDictionary** to) {
+  const AVDictionaryEntry* entry = nullptr;
+  while ((entry = av_dict_get(from, "", entry, AV_DICT_IGNORE_SUFFIX)) != nullptr) {
+    if (!IsStaleKey(entry->key)) av_dict_set(to, entry->key, entry->value, 0);
+  }
+}
+
+struct StreamCopier::Track {
+  AVStream* input = nullptr;
+  AVStream* output = nullptr;
+  std::unique_ptr<PacketTransform> transform;  // null: packets are copied
+  bool cover = false;                          // written once, after the header
+  int64_t last_dts = AV_NOPTS_VALUE;           // output ticks
+  int64_t rescale_state = AV_NOPTS_VALUE;      // of av_rescale_delta
+  int64_t last_us = 0;                         // due time of the last packet
+};
+
+StreamCopier::StreamCopier(const WriterOptions& options, Muxer* muxer,
+                           std::vector<std::string>* warnings)
+    : options_(options), muxer_(muxer), warnings_(warnings), next_(NewAvPacket()) {}
+
+StreamCopier::~StreamCopier() = default;
+
+Result<std::unique_ptr<StreamCopier>> StreamCopier::Open(const VideoReader::Impl& source,
+                                                         const WriterOptions& options, Muxer* muxer,
+                                                         const CancelToken& cancel,
+                                                         std::vector<std::string>* warnings) {
+  std::unique_ptr<StreamCopier> copier(new StreamCopier(options, muxer, warnings));
+  copier->window_ = source.window;
+  OCTO_ASSIGN_OR_RETURN(copier->demuxer_, Demuxer::Open(source.info.path, cancel));
+  copier->demuxer_->set_allow_truncated(source.options.allow_truncated);
+  AVFormatContext* context = copier->demuxer_->context();
+  for (unsigned i = 0; i < context->nb_streams; ++i) {
+    AVStream* stream = context->streams[i];
+    copier->tracks_.push_back(nullptr);
+    stream->discard = AVDISCARD_ALL;
+    if (static_cast<int>(i) == source.info.video.stream_index) continue;
+    OCTO_RETURN_IF_ERROR(copier->AddTrack(stream));
+    if (copier->tracks_.back() != nullptr) stream->discard = AVDISCARD_DEFAULT;
+  }
+  if (options.copy_chapters) OCTO_RETURN_IF_ERROR(copier->CopyChapters());
+  if (options.copy_metadata) copier->CopyGlobalMetadata();
+  copier->SeekToStart();
+  return copier;
+}
+
+void StreamCopier::Drop(const AVStream& input, const std::string& reason) {
+  warnings_->push_back(std::string(StreamKindName(KindOf(input))) + " stream " +
+                       std::to_string(input.index) + " (" +
+                       avcodec_get_name(input.codecpar->codec_id) + ") is left out: " + reason);
+}
+
+AVStream* StreamCopier::NewStream(const AVStream& input) {
+  AVStream* output = avformat_new_stream(muxer_->context(), nullptr);
+  if (output == nullptr) throw std::bad_alloc();
+  output->time_base = input.time_base;
+  output->disposition = input.disposition;
+  if (options_.copy_metadata) CopyMetadata(input.metadata, &output->metadata);
+  return output;
+}
+
+Status StreamCopier::CopyParameters(const AVStream& input, AVStream* output) {
+  const int error = avcodec_parameters_copy(output->codecpar, input.codecpar);
+  if (error < 0) return AvStatus(error, "stream parameters");
+  const AVCodecTag* const* tags = muxer_->container().format->codec_tag;
+  unsigned tag = 0;
+  const AVCodecID codec = input.codecpar->codec_id;
+  if (tags != nullptr && av_codec_get_id(tags, input.codecpar->codec_tag) != codec &&
+      av_codec_get_tag2(tags, codec, &tag)) {
+    output->codecpar->codec_tag = 0;  // let the muxer choose its own
+  }
+  for (int i = 0; i < input.nb_side_data; ++i) {
+    const AVPacketSideData& side = input.side_data[i];
+    uint8_t* copy = av_stream_new_side_data(output, side.type, side.size);
+    if (copy == nullptr) throw std::bad_alloc();
+    std::memcpy(copy, side.data, side.size);
+  }
+  return OkStatus();
+}
+
+Status StreamCopier::AddTrack(AVStream* input) {
+  auto track = std::make_unique<Track>();
+  track->input = input;
+  Status status;
+  switch (KindOf(*input)) {
+    case StreamKind::kAudio:
+      if (options_.copy_audio) status = AddAudio(input, track.get());
+      break;
+    case StreamKind::kSubtitle:
+      if (options_.copy_subtitles) status = AddSubtitle(input, track.get());
+      break;
+    case StreamKind::kAttachment:
+      if (options_.copy_attachments) status = AddAttachment(input, track.get());
+      break;
+    case StreamKind::kCoverArt:
+      if (options_.copy_attachments) status = AddCover(input, track.get());
+      break;
+    case StreamKind::kVideo:
+      break;  // the reader has said that it is left out
+    case StreamKind::kData:
+      // Time code tracks come back from the video stream's "timecode" tag.
+      if (input->codecpar->codec_tag != MKTAG('t', 'm', 'c', 'd')) Drop(*input, "data");
+      break;
+  }
+  OCTO_RETURN_IF_ERROR(status);
+  if (track->output != nullptr) tracks_.back() = std::move(track);
+  return OkStatus();
+}
+
+Status StreamCopier::AddAudio(AVStream* input, Track* track) {
+  const Container& container = muxer_->container();
+  if (container.Holds(input->codecpar->codec_id)) {
+    track->output = NewStream(*input);
+    ++audio_streams_;
+    return CopyParameters(*input, track->output);
+  }
+  const AVCodecID target =
+      container.kind == ContainerKind::kWebm ? AV_CODEC_ID_OPUS : AV_CODEC_ID_AAC;
+  const bool global_header = (container.format->flags & AVFMT_GLOBALHEADER) != 0;
+  Result<std::unique_ptr<PacketTransform>> transcoder =
+      NewAudioTranscoder(*input, target, global_header);
+  if (!transcoder.ok()) {
+    Drop(*input, "a ." + container.extension + " file can't hold it and it can't be converted (" +
+                     transcoder.status().message() + ")");
+    return OkStatus();
+  }
+  warnings_->push_back("audio stream " + std::to_string(input->index) + " (" +
+                       avcodec_get_name(input->codecpar->codec_id) + ") is converted to " +
+                       avcodec_get_name(target) + ": a ." + container.extension +
+                       " file can't hold it");
+  track->transform = std::move(transcoder).value();
+  track->output = NewStream(*input);
+  track->output->time_base = track->transform->output_time_base();
+  ++audio_streams_;
+  return track->transform->FillParameters(track->output->codecpar);
+}
+
+Status StreamCopier::AddSubtitle(AVStream* input, Track* track) {
+  const Container& container = muxer_->container();
+  const AVCodecID codec = input->codecpar->codec_id;
+  if (container.Holds(codec)) {
+    track->output = NewStream(*input);
+    ++subtitle_streams_;
+    return CopyParameters(*input, track->output);
+  }
+  const AVCodecID target = TextSubtitleFor(container);
+  if (!IsTextSubtitle(codec)) {
+    Drop(*input, "a ." + container.extension + " file can't hold picture subtitles of this kind");
+    return OkStatus();
+  }
+  Result<std::unique_ptr<PacketTransform>> converter = NewSubtitleConverter(*input, target);
+  if (!converter.ok()) {
+    Drop(*input, "it can't be converted to " + std::string(avcodec_get_name(target)) + " (" +
+                     converter.status().message() + ")");
+    return OkStatus();
+  }
+  track->transform = std::move(converter).value();
+  track->output = NewStream(*input);
+  track->output->time_base = track->transform->output_time_base();
+  ++subtitle_streams_;
+  return track->transform->FillParameters(track->output->codecpar);
+}
+
+Status StreamCopier::AddAttachment(AVStream* input, Track* track) {
+  const Container& container = muxer_->container();
+  if (container.kind != ContainerKind::kMatroska) {
+    const std::string name = MetadataValue(input->metadata, "filename");
+    Drop(*input, "a ." + container.extension + " file can't hold attachments" +
+                     (name.empty() ? "" : " ('" + name + "')"));
+    return OkStatus();
+  }
+  track->output = NewStream(*input);
+  // The muxer insists on a name and type, whether or not metadata is copied.
+  for (const char* key : {"filename", "mimetype"}) {
+    std::string value = MetadataValue(input->metadata, key);
+    if (value.empty() && std::string_view(key) == "filename") {
+      value = "attachment" + std::to_string(input->index);
+    }
+    if (value.empty()) value = "application/octet-stream";
+    av_dict_set(&track->output->metadata, key, value.c_str(), 0);
+  }
+  ++attachments_;
+  return CopyParameters(*input, track->output);
+}
+
+Status StreamCopier::AddCover(AVStream* input, Track* track) {
+  const Container& container = muxer_->container();
+  const AVPacket& picture = input->attached_pic;
+  if (picture.size <= 0) return OkStatus();
+  if (container.kind == ContainerKind::kMp4) {
+    track->output = NewStream(*input);
+    track->cover = true;
+    ++attachments_;
+    return CopyParameters(*input, track->output);
+  }
+  if (container.kind != ContainerKind::kMatroska) {
+    Drop(*input, "a ." + container.extension + " file can't hold cover art");
+    return OkStatus();
+  }
+  // Matroska keeps covers as attached files.
+  track->output = NewStream(*input);
+  AVCodecParameters* parameters = track->output->codecpar;
+  parameters->codec_type = AVMEDIA_TYPE_ATTACHMENT;
+  parameters->codec_id = input->codecpar->codec_id;
+  parameters->extradata =
+      static_cast<uint8_t*>(av_mallocz(picture.size + AV_INPUT_BUFFER_PADDING_SIZE));
+  if (parameters->extradata == nullptr) throw std::bad_alloc();
+  std::memcpy(parameters->extradata, picture.data, picture.size);
+  parameters->extradata_size = picture.size;
+  const bool png = input->codecpar->codec_id == AV_CODEC_ID_PNG;
+  av_dict_set(&track->output->metadata, "filename", png ? "cover.png" : "cover.jpg",
+              AV_DICT_DONT_OVERWRITE);
+  av_dict_set(&track->output->metadata, "mimetype", png ? "image/png" : "image/jpeg",
+              AV_DICT_DONT_OVERWRITE);
+  track->output->disposition = 0;
+  ++attachments_;
+  return OkStatus();
+}
+
+Status StreamCopier::CopyChapters() {
+  AVFormatContext* in = demuxer_->context();
+  AVFormatContext* out = muxer_->context();
+  if (in->nb_chapters == 0) return OkStatus();
+  if (muxer_->container().kind == ContainerKind::kWebm) {
+    warnings_->push_back("chapters are left out: a .webm file can't hold them");
+    return OkStatus();
+  }
+  out->chapters = static_cast<AVChapter**>(av_calloc(in->nb_chapters, sizeof(AVChapter*)));
+  if (out->chapters == nullptr) throw std::bad_alloc();
+  for (unsigned i = 0; i < in->nb_chapters; ++i) {
+    const AVChapter& from = *in->chapters[i];
+    const int64_t shift =
+        std::llround(window_.start_seconds * kMicroseconds) * window_.trimmed_start;
+    const int64_t offset = av_rescale_q(shift, AV_TIME_BASE_Q, from.time_base);
+    if (window_.trimmed_start && from.end <= offset) continue;
+    auto* to = static_cast<AVChapter*>(av_mallocz(sizeof(AVChapter)));
+    if (to == nullptr) throw std::bad_alloc();
+    to->id = from.id;
+    to->time_base = from.time_base;
+    to->start = window_.trimmed_start ? std::max<int64_t>(0, from.start - offset) : from.start;
+    to->end = from.end - offset;
+    if (options_.copy_metadata) av_dict_copy(&to->metadata, from.metadata, 0);
+    out->chapters[out->nb_chapters++] = to;
+  }
+  chapters_ = static_cast<int>(out->nb_chapters);
+  return OkStatus();
+}
+
+void StreamCopier::CopyGlobalMetadata() {
+  CopyMetadata(demuxer_->context()->metadata, &muxer_->context()->metadata);
+}
+
+// Without a seek everything before the asked part is read and dropped, which only costs time.
+void StreamCopier::SeekToStart() {
+  if (!window_.trimmed_start) return;
+  const double target = std::max(0.0, window_.start_seconds - kSeekBackSeconds);
+  if (target <= 0) return;
+  const int64_t ticks = std::llround(target * kMicroseconds);
+  av_seek_frame(demuxer_->context(), -1, ticks, AVSEEK_FLAG_BACKWARD);
+}
+
+Status StreamCopier::WriteCovers() {
+  for (const std::unique_ptr<Track>& track : tracks_) {
+    if (track == nullptr || !track->cover) continue;
+    AvPacketPtr packet(av_packet_clone(&track->input->attached_pic));
+    if (!packet) throw std::bad_alloc();
+    packet->stream_index = track->output->index;
+    packet->pts = packet->dts = 0;
+    OCTO_RETURN_IF_ERROR(muxer_->Write(packet.get()));
+  }
+  return OkStatus();
+}
+
+Status StreamCopier::FillNext() {
+  while (!has_next_ && !ended_) {
+    av_packet_unref(next_.get());
+    OCTO_ASSIGN_OR_RETURN(const bool more, demuxer_->Read(next_.get()));
+    if (!more) {
+      ended_ = true;
+      break;
+    }
+    // Streams may appear while reading; they have no place in the written header.
+    if (next_->stream_index >= static_cast<int>(tracks_.size())) continue;
+    Track* track = tracks_[next_->stream_index].get();
+    if (track == nullptr || track->cover) continue;
+    if (track->output->codecpar->codec_type == AVMEDIA_TYPE_ATTACHMENT) continue;
+    const int64_t time = next_->dts != AV_NOPTS_VALUE ? next_->dts : next_->pts;
+    if (time != AV_NOPTS_VALUE) {
+      track->last_us = av_rescale_q(time, track->input->time_base, AV_TIME_BASE_Q);
+      if (window_.trimmed_start) {
+        track->last_us -= std::llround(window_.start_seconds * kMicroseconds);
+      }
+    }
+    next_us_ = track->last_us;
+    has_next_ = true;
+  }
+  return OkStatus();
+}
+
+// Moves the packet to the output's timeline (still in input ticks). False when it lies outside the
+// asked part. Subtitles that overlap an edge are shortened.
+bool StreamCopier::CutToWindow(const Track& track, AVPacket* packet) const {
+  const AVRational base = track.input->time_base;
+  const bool subtitle = track.input->codecpar->codec_type == AVMEDIA_TYPE_SUBTITLE;
+  if (packet->pts == AV_NOPTS_VALUE) packet->pts = packet->dts;
+  if (packet->dts == AV_NOPTS_VALUE) packet->dts = packet->pts;
+  if (packet->pts == AV_NOPTS_VALUE) return !window_.trimmed_start;
+  if (window_.trimmed_start) {
+    const int64_t start =
+        av_rescale_q(std::llround(window_.start_seconds * kMicroseconds), AV_TIME_BASE_Q, base);
+    packet->pts -= start;
+    packet->dts -= start;
+    if (packet->pts < 0) {
+      if (!subtitle || packet->pts + packet->duration <= 0) return false;
+      packet->duration += packet->pts;
+      packet->pts = packet->dts = 0;
+    }
+  }
+  if (!end_us_) return true;
+  const int64_t end = av_rescale_q(*end_us_, AV_TIME_BASE_Q, base);
+  if (packet->pts >= end) return false;
+  if (subtitle && packet->duration > 0)
+    packet->duration = std::min(packet->duration, end - packet->pts);
+  return true;
+}
+
+Status StreamCopier::WriteTrackPacket(Track* track, AVPacket* packet) {
+  const AVRational from =
+      track->transform ? track->transform->output_time_base() : track->input->time_base;
+  const AVRational to = track->output->time_base;
+  const AVCodecParameters* parameters = track->output->codecpar;
+  if (!track->transform && parameters->codec_type == AVMEDIA_TYPE_AUDIO &&
+      parameters->sample_rate > 0 && packet->dts != AV_NOPTS_VALUE) {
+    // Coarse container ticks (1 ms) would make audio jitter; sample counts don't.
+    int samples = av_get_audio_frame_duration2(track->input->codecpar, packet->size);
+    if (samples <= 0) samples = parameters->frame_size;
+    const AVRational sample_base{1, parameters->sample_rate};
+    packet->dts = packet->pts =
+        av_rescale_delta(from, packet->dts, sample_base, samples, &track->rescale_state, to);
+    packet->duration = av_rescale_q(packet->duration, from, to);
+  } else {
+    av_packet_rescale_ts(packet, from, to);
+  }
+  if (track->last_dts != AV_NOPTS_VALUE && packet->dts <= track->last_dts) {
+    packet->dts = track->last_dts + 1;
+    packet->pts = std::max(packet->pts, packet->dts);
+  }
+  track->last_dts = packet->dts;
+  packet->stream_index = track->output->index;
+  packet->pos = -1;
+  return muxer_->Write(packet);
+}
+
+Status StreamCopier::WriteNext() {
+  Track* track = tracks_[next_->stream_index].get();
+  has_next_ = false;
+  if (!CutToWindow(*track, next_.get())) return OkStatus();
+  if (!track->transform) return WriteTrackPacket(track, next_.get());
+  std::vector<AvPacketPtr> converted;
+  OCTO_RETURN_IF_ERROR(track->transform->Push(next_.get(), &converted));
+  for (const AvPacketPtr& packet : converted) {
+    OCTO_RETURN_IF_ERROR(WriteTrackPacket(track, packet.get()));
+  }
+  return OkStatus();
+}
+
+Status StreamCopier::CopyUntil(int64_t microseconds) {
+  while (true) {
+    OCTO_RETURN_IF_ERROR(FillNext());
+    if (!has_next_ || next_us_ > microseconds) return OkStatus();
+    OCTO_RETURN_IF_ERROR(WriteNext());
+  }
+}
+
+Status StreamCopier::Finish(std::optional<int64_t> end_microseconds) {
+  end_us_ = end_microseconds;
+  // A second past the end: streams of badly interleaved files come late.
+  const int64_t stop = end_us_ ? *end_us_ + kMicroseconds : INT64_MAX;
+  OCTO_RETURN_IF_ERROR(CopyUntil(stop));
+  for (const std::unique_ptr<Track>& track : tracks_) {
+    if (track == nullptr || !track->transform) continue;
+    std::vector<AvPacketPtr> rest;
+    OCTO_RETURN_IF_ERROR(track->transform->Push(nullptr, &rest));
+    for (const AvPacketPtr& packet : rest) {
+      OCTO_RETURN_IF_ERROR(WriteTrackPacket(track.get(), packet.get()));
+    }
+  }
+  return OkStatus();
+}
+
+}  // namespace octoscale

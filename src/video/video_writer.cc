@@ -1,0 +1,197 @@
+#include "video/video_writer.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <optional>
+#include <utility>
+
+#include "video/container.h"
+#include "video/encoder.h"
+#include "video/muxer.h"
+#include "video/picture_impl.h"
+#include "video/stream_copier.h"
+
+namespace octoscale {
+namespace {
+
+constexpr int kMovieTimescaleMin = 1000;
+
+// Static HDR metadata travels in the container or in the bitstream; both end as stream side data.
+void AddFrameSideData(const AVFrame& frame, AVFrameSideDataType from, AVPacketSideDataType to,
+                      AVStream* output) {
+  const AVFrameSideData* side = av_frame_get_side_data(&frame, from);
+  if (side == nullptr || av_stream_get_side_data(output, to, nullptr) != nullptr) return;
+  uint8_t* copy = av_stream_new_side_data(output, to, side->size);
+  if (copy == nullptr) throw std::bad_alloc();
+  std::memcpy(copy, side->data, side->size);
+}
+
+void WarnOfLostSideData(const AVFrame& frame, std::vector<std::string>* warnings) {
+  const std::pair<AVFrameSideDataType, const char*> lost[] = {
+      {AV_FRAME_DATA_DYNAMIC_HDR_PLUS, "HDR10+ dynamic metadata is left out"},
+      {AV_FRAME_DATA_DOVI_METADATA, "Dolby Vision metadata is left out"},
+      {AV_FRAME_DATA_A53_CC, "closed captions inside the video are left out"},
+  };
+  for (const auto& [type, text] : lost) {
+    if (av_frame_get_side_data(&frame, type) != nullptr) warnings->push_back(text);
+  }
+}
+
+}  // namespace
+
+struct VideoWriter::Impl {
+  Status Start(const std::string& output_path, const VideoReader::Impl& source, FrameSize size);
+  Status AddVideoStream(const VideoReader::Impl& source);
+  void CopyVideoSideData(const VideoReader::Impl& source);
+  Status WriteHeader(const VideoReader::Impl& source);
+  Status WritePackets();
+  Result<WriterReport> Finish(bool trim_end);
+
+  std::string path;
+  WriterOptions options;
+  CancelToken cancel;
+  std::vector<std::string> warnings;
+  std::vector<std::pair<std::string, std::string>> muxer_options;
+  std::unique_ptr<Encoder> encoder;
+  std::unique_ptr<Muxer> muxer;  // declared before the copier, which points at it
+  std::unique_ptr<StreamCopier> copier;
+  AVStream* video = nullptr;
+  int64_t frames = 0;
+  int64_t end_pts = 0;  // end of the last picture, source ticks
+};
+
+Status VideoWriter::Impl::Start(const std::string& output_path, const VideoReader::Impl& source,
+                                FrameSize size) {
+  path = output_path;
+  OCTO_RETURN_IF_ERROR(CheckOutput(source.info.path, output_path, options));
+  OCTO_ASSIGN_OR_RETURN(const Container container, ContainerFor(output_path));
+  OCTO_ASSIGN_OR_RETURN(
+      encoder, Encoder::Open(source, size, options.encoder, container, &muxer_options, &warnings));
+  OCTO_ASSIGN_OR_RETURN(muxer, Muxer::Create(output_path, container, cancel));
+  OCTO_RETURN_IF_ERROR(AddVideoStream(source));
+  OCTO_ASSIGN_OR_RETURN(copier,
+                        StreamCopier::Open(source, options, muxer.get(), cancel, &warnings));
+  OCTO_RETURN_IF_ERROR(WriteHeader(source));
+  return copier->WriteCovers();
+}
+
+Status VideoWriter::Impl::AddVideoStream(const VideoReader::Impl& source) {
+  const VideoStreamInfo& info = source.info.video;
+  video = avformat_new_stream(muxer->context(), nullptr);
+  if (video == nullptr) throw std::bad_alloc();
+  const int error = avcodec_parameters_from_context(video->codecpar, &encoder->context());
+  if (error < 0) return AvStatus(error, "stream parameters");
+  video->time_base = ToAv(info.time_base);
+  video->sample_aspect_ratio = ToAv(info.sample_aspect);
+  // Only a rate that the source really has: players of Matroska believe it.
+  if (info.frame_rate.num > 0) video->avg_frame_rate = ToAv(info.frame_rate);
+  const AVStream& from = source.stream();
+  video->disposition = from.disposition;
+  if (options.copy_metadata) CopyMetadata(from.metadata, &video->metadata);
+  CopyVideoSideData(source);
+  WarnOfLostSideData(*source.first, &warnings);
+  return OkStatus();
+}
+
+void VideoWriter::Impl::CopyVideoSideData(const VideoReader::Impl& source) {
+  const AVStream& from = source.stream();
+  for (const AVPacketSideDataType type :
+       {AV_PKT_DATA_DISPLAYMATRIX, AV_PKT_DATA_STEREO3D, AV_PKT_DATA_SPHERICAL,
+        AV_PKT_DATA_MASTERING_DISPLAY_METADATA, AV_PKT_DATA_CONTENT_LIGHT_LEVEL,
+        AV_PKT_DATA_ICC_PROFILE}) {
+    size_t size = 0;
+    const uint8_t* data = av_stream_get_side_data(&from, type, &size);
+    if (data == nullptr) continue;
+    uint8_t* copy = av_stream_new_side_data(video, type, size);
+    if (copy == nullptr) throw std::bad_alloc();
+    std::memcpy(copy, data, size);
+  }
+  AddFrameSideData(*source.first, AV_FRAME_DATA_MASTERING_DISPLAY_METADATA,
+                   AV_PKT_DATA_MASTERING_DISPLAY_METADATA, video);
+  AddFrameSideData(*source.first, AV_FRAME_DATA_CONTENT_LIGHT_LEVEL,
+                   AV_PKT_DATA_CONTENT_LIGHT_LEVEL, video);
+  if (source.info.video.rotation_degrees != 0 && !muxer->container().is_mov_family()) {
+    warnings.push_back("the rotation by " + std::to_string(source.info.video.rotation_degrees) +
+                       " degrees is lost: a ." + muxer->container().extension +
+                       " file can't hold it; write .mp4 or .mov");
+  }
+}
+
+Status VideoWriter::Impl::WriteHeader(const VideoReader::Impl& source) {
+  AvDict dictionary;
+  for (const auto& [key, value] : muxer_options) dictionary.Set(key, value);
+  if (muxer->container().is_mov_family()) {
+    // Start offsets are stored in movie ticks: as fine as the video's own.
+    const int timescale = std::max(kMovieTimescaleMin, source.info.video.time_base.den);
+    dictionary.Set("movie_timescale", std::to_string(timescale));
+  }
+  OCTO_RETURN_IF_ERROR(muxer->WriteHeader(&dictionary));
+  for (const auto& [key, value] : muxer_options) {
+    if (av_dict_get(*dictionary.get(), key.c_str(), nullptr, 0) == nullptr) continue;
+    warnings.push_back("option '" + key + "' is unknown to encoder '" + options.encoder.codec +
+                       "' and is ignored");
+  }
+  return OkStatus();
+}
+
+Status VideoWriter::Impl::WritePackets() {
+  while (true) {
+    OCTO_ASSIGN_OR_RETURN(const AvPacketPtr packet, encoder->Receive());
+    if (!packet) return OkStatus();
+    av_packet_rescale_ts(packet.get(), encoder->context().time_base, video->time_base);
+    packet->stream_index = video->index;
+    const int64_t due = av_rescale_q(packet->dts, video->time_base, AV_TIME_BASE_Q);
+    OCTO_RETURN_IF_ERROR(copier->CopyUntil(due));
+    OCTO_RETURN_IF_ERROR(muxer->Write(packet.get()));
+  }
+}
+
+Result<WriterReport> VideoWriter::Impl::Finish(bool trim_end) {
+  OCTO_RETURN_IF_ERROR(encoder->Send(Picture()));
+  OCTO_RETURN_IF_ERROR(WritePackets());
+  std::optional<int64_t> end;
+  if (trim_end) {
+    end = av_rescale_q(end_pts, encoder->context().time_base, AV_TIME_BASE_Q);
+  }
+  OCTO_RETURN_IF_ERROR(copier->Finish(end));
+  WriterReport report;
+  report.frames = frames;
+  report.audio_streams = copier->audio_streams();
+  report.subtitle_streams = copier->subtitle_streams();
+  report.attachments = copier->attachments();
+  report.chapters = copier->chapters();
+  OCTO_ASSIGN_OR_RETURN(report.bytes, muxer->Close(options.overwrite));
+  return report;
+}
+
+VideoWriter::VideoWriter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+VideoWriter::~VideoWriter() = default;
+
+Result<std::unique_ptr<VideoWriter>> VideoWriter::Open(const std::string& output_path,
+                                                       const VideoReader& source,
+                                                       FrameSize output_size,
+                                                       const WriterOptions& options,
+                                                       const CancelToken& cancel) {
+  auto impl = std::make_unique<Impl>();
+  impl->options = options;
+  impl->cancel = cancel;
+  OCTO_RETURN_IF_ERROR(impl->Start(output_path, source.impl(), output_size));
+  return std::unique_ptr<VideoWriter>(new VideoWriter(std::move(impl)));
+}
+
+const PictureFormat& VideoWriter::format() const { return impl_->encoder->format(); }
+std::vector<std::string> VideoWriter::warnings() const { return impl_->warnings; }
+
+Status VideoWriter::Write(Picture picture) {
+  const FrameTime time = picture.time();
+  OCTO_RETURN_IF_ERROR(impl_->cancel.Check());
+  OCTO_RETURN_IF_ERROR(impl_->encoder->Send(std::move(picture)));
+  ++impl_->frames;
+  impl_->end_pts = time.pts + time.duration;
+  return impl_->WritePackets();
+}
+
+Result<WriterReport> VideoWriter::Finish(bool trim_end) { return impl_->Finish(trim_end); }
+
+}  // namespace octoscale
