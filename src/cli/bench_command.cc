@@ -1,0 +1,169 @@
+// octoscale bench: the arguments, and what is printed.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "cli/bench_video.h"
+#include "cli/commands.h"
+#include "cli/engine_flags.h"
+#include "cli/engine_speed.h"
+#include "cli/exit_code.h"
+#include "cli/interrupt.h"
+#include "cli/message.h"
+#include "cli/synthetic_picture.h"
+#include "cli/terminal.h"
+#include "cli/video_flags.h"
+
+namespace octoscale {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr double kSecondsMax = 24 * 3600;
+
+struct BenchEngineFlags {
+  EngineFlags engine;
+  int width = 640;
+  int height = 360;
+  double seconds = 5;
+  bool json = false;
+};
+
+struct BenchVideoFlags {
+  std::string input;
+  EngineFlags engine;
+  VideoFlags video;
+  double seconds = 5;
+  bool json = false;
+};
+
+void PrintJson(const Json& json) {
+  std::printf("%s\n", json.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+}
+
+// What both benchmarks say about the engine.
+Json DescribeEngine(const EngineUpscaler& upscaler, const Engine& engine, FrameSize size) {
+  return {{"model", upscaler.info().model},
+          {"scale", engine.options().scale},
+          {"width", size.width},
+          {"height", size.height},
+          {"batch", engine.options().batch_size},
+          {"patch", engine.options().patch_size},
+          {"threads", engine.options().threads},
+          {"precision", PrecisionName(engine.options().precision)},
+          {"isa", CpuLevelName(engine.cpu_level())}};
+}
+
+std::string EngineText(const Json& json) {
+  return json["model"].get<std::string>() + " x" + json["scale"].dump() + ", " +
+         json["width"].dump() + "x" + json["height"].dump() + ", " +
+         json["precision"].get<std::string>() + " on " + json["isa"].get<std::string>() + ", " +
+         json["threads"].dump() + " threads, batches of " + json["batch"].dump();
+}
+
+int RunBenchEngine(const BenchEngineFlags& flags) {
+  const auto upscaler = CreateEngineUpscaler(flags.engine);
+  if (!upscaler.ok()) return ReportFailure(upscaler.status());
+  Engine& engine = (*upscaler)->engine();
+  const FrameSize size{flags.width, flags.height};
+  if (size.width > kFrameSideMax / engine.options().scale ||
+      size.height > kFrameSideMax / engine.options().scale) {
+    return ReportFailure(InvalidArgument("--width and --height may be " +
+                                         std::to_string(kFrameSideMax / engine.options().scale) +
+                                         " at most at this scale"));
+  }
+  std::vector<Frame> frames;
+  for (int i = 0; i < engine.options().batch_size; ++i) frames.push_back(SyntheticPicture(size, i));
+  const auto speed = MeasureEngine(engine, frames, flags.seconds, InterruptToken());
+  if (!speed.ok()) return ReportFailure(speed.status());
+
+  Json json = DescribeEngine(**upscaler, engine, size);
+  json["frames"] = speed->frames;
+  json["seconds"] = speed->seconds;
+  json["fps"] = speed->fps;
+  json["effective_gflops"] = speed->effective_gflops;
+  json["peak_rss_mb"] = PeakRssMib();
+  if (flags.json) {
+    PrintJson(json);
+  } else {
+    std::printf("%s\n%s fps, %s effective GFLOP/s, %s MiB at most\n", EngineText(json).c_str(),
+                Fixed(speed->fps, 3).c_str(), Fixed(speed->effective_gflops, 1).c_str(),
+                Fixed(PeakRssMib(), 0).c_str());
+  }
+  return kExitDone;
+}
+
+int RunBenchVideo(const BenchVideoFlags& flags) {
+  const auto pipeline = ResolveVideoFlags(flags.video);
+  if (!pipeline.ok()) return ReportFailure(pipeline.status());
+  const auto upscaler = CreateEngineUpscaler(flags.engine);
+  if (!upscaler.ok()) return ReportFailure(upscaler.status());
+  const auto result =
+      BenchVideo(flags.input, **upscaler, *pipeline, flags.seconds, InterruptToken());
+  if (!result.ok()) return ReportFailure(result.status());
+
+  Json json = DescribeEngine(**upscaler, (*upscaler)->engine(), result->input_size);
+  json["encoder"] = result->report.encoder;
+  json["frames"] = result->report.frames;
+  json["seconds"] = result->report.seconds;
+  json["fps"] = result->report.fps;
+  json["engine_fps"] = result->engine.fps;
+  json["ratio"] = result->report.fps / result->engine.fps;
+  json["peak_rss_mb"] = PeakRssMib();
+  if (flags.json) {
+    PrintJson(json);
+  } else {
+    std::printf(
+        "%s\nvideo:  %s fps (%lld frames, %s)\nengine: %s fps on the same frames\nratio:  %s\n",
+        EngineText(json).c_str(), Fixed(result->report.fps, 3).c_str(),
+        static_cast<long long>(result->report.frames), result->report.encoder.c_str(),
+        Fixed(result->engine.fps, 3).c_str(),
+        Fixed(result->report.fps / result->engine.fps, 3).c_str());
+  }
+  return kExitDone;
+}
+
+void AddBenchEngine(CLI::App& bench, int& exit_code) {
+  CLI::App* command = bench.add_subcommand(
+      "engine", "Frames per second of the network alone, 8-bit pixels in to 8-bit pixels out");
+  auto flags = std::make_shared<BenchEngineFlags>();
+  AddEngineFlags(*command, flags->engine);
+  command->add_option("--width", flags->width, "Pixels of the input")
+      ->check(CLI::Range(1, kFrameSideMax))
+      ->capture_default_str();
+  command->add_option("--height", flags->height, "Pixels of the input")
+      ->check(CLI::Range(1, kFrameSideMax))
+      ->capture_default_str();
+  command->add_option("--seconds", flags->seconds, "Measure at least this long, after a warm-up")
+      ->check(CLI::Range(0.0, kSecondsMax))
+      ->capture_default_str();
+  command->add_flag("--json", flags->json, "Print JSON");
+  command->callback([flags, &exit_code] { exit_code = RunBenchEngine(*flags); });
+}
+
+void AddBenchVideo(CLI::App& bench, int& exit_code) {
+  CLI::App* command = bench.add_subcommand(
+      "video", "Frames per second from file to file, beside the network's alone");
+  auto flags = std::make_shared<BenchVideoFlags>();
+  command->add_option("INPUT", flags->input, "Video")->required();
+  AddEngineFlags(*command, flags->engine);
+  AddVideoFlags(*command, flags->video);
+  command->add_option("--seconds", flags->seconds, "Measure the network alone at least this long")
+      ->check(CLI::Range(0.0, kSecondsMax))
+      ->capture_default_str();
+  command->add_flag("--json", flags->json, "Print JSON");
+  command->callback([flags, &exit_code] { exit_code = RunBenchVideo(*flags); });
+}
+
+}  // namespace
+
+void AddBenchCommand(CLI::App& app, int& exit_code) {
+  CLI::App* bench = app.add_subcommand("bench", "Measure speed on this machine");
+  bench->require_subcommand(1);
+  AddBenchEngine(*bench, exit_code);
+  AddBenchVideo(*bench, exit_code);
+}
+
+}  // namespace octoscale

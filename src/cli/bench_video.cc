@@ -1,0 +1,95 @@
+#include "cli/bench_video.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "video/colour.h"
+#include "video/video_reader.h"
+
+namespace octoscale {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kFramesMax = 32;
+constexpr size_t kFrameBytesMax = size_t{512} << 20;
+
+// A folder that is removed with what is in it.
+class TemporaryFolder {
+ public:
+  static Result<TemporaryFolder> Create() {
+    std::error_code error;
+    const fs::path parent = fs::temp_directory_path(error);
+    if (error) return ErrnoStatus(error.value(), "the folder for temporary files");
+    std::string name = (parent / "octoscale-bench-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) return ErrnoStatus(errno, name);
+    return TemporaryFolder(name);
+  }
+  TemporaryFolder(TemporaryFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  TemporaryFolder& operator=(TemporaryFolder&&) = delete;
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  explicit TemporaryFolder(fs::path path) : path_(std::move(path)) {}
+  fs::path path_;
+};
+
+Result<std::vector<Frame>> FirstFrames(const std::string& input, ReaderOptions options,
+                                       const CancelToken& cancel) {
+  OCTO_ASSIGN_OR_RETURN(const auto reader, VideoReader::Open(input, options, cancel));
+  ColourToRgb to_rgb(reader->info().video.sample_type, options.drop_alpha);
+  std::vector<Frame> frames;
+  size_t bytes = 0;
+  while (frames.size() < kFramesMax && bytes < kFrameBytesMax) {
+    OCTO_ASSIGN_OR_RETURN(const std::optional<Picture> picture, reader->Next());
+    if (!picture) break;
+    OCTO_ASSIGN_OR_RETURN(Frame frame, to_rgb.Convert(*picture));
+    bytes += frame.size_bytes();
+    frames.push_back(std::move(frame));
+  }
+  if (frames.empty()) return CorruptInput(input + ": no frame in the part to measure");
+  return frames;
+}
+
+EngineSpeed Sum(const EngineSpeed& a, const EngineSpeed& b) {
+  EngineSpeed sum;
+  sum.frames = a.frames + b.frames;
+  sum.seconds = a.seconds + b.seconds;
+  sum.fps = static_cast<double>(sum.frames) / sum.seconds;
+  sum.effective_gflops =
+      (a.effective_gflops * a.seconds + b.effective_gflops * b.seconds) / sum.seconds;
+  return sum;
+}
+
+}  // namespace
+
+Result<VideoSpeed> BenchVideo(const std::string& input, EngineUpscaler& upscaler,
+                              const PipelineOptions& options, double seconds_min,
+                              const CancelToken& cancel) {
+  OCTO_ASSIGN_OR_RETURN(const TemporaryFolder folder, TemporaryFolder::Create());
+  OCTO_ASSIGN_OR_RETURN(const std::vector<Frame> frames,
+                        FirstFrames(input, options.reader, cancel));
+  VideoSpeed speed;
+  speed.input_size = frames[0].size();
+  OCTO_ASSIGN_OR_RETURN(const EngineSpeed before,
+                        MeasureEngine(upscaler.engine(), frames, seconds_min / 2, cancel));
+  OCTO_ASSIGN_OR_RETURN(speed.report, RunPipeline(input, (folder.path() / "out.mkv").string(),
+                                                  upscaler, options, {}, cancel));
+  OCTO_ASSIGN_OR_RETURN(const EngineSpeed after,
+                        MeasureEngine(upscaler.engine(), frames, seconds_min / 2, cancel));
+  speed.engine = Sum(before, after);
+  return speed;
+}
+
+}  // namespace octoscale

@@ -1,0 +1,93 @@
+#include "cli/engine_flags.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <utility>
+
+#include "models/manifest.h"
+#include "models/ncnn_loader.h"
+
+namespace octoscale {
+namespace {
+
+constexpr int kScaleMin = 2;
+constexpr int kScaleMax = 4;
+constexpr int kBatchMax = 1024;
+constexpr int kThreadsMax = 1024;
+
+Result<int> ParsePatchSize(const std::string& text) {
+  if (text == "auto") return 0;
+  int value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error == std::errc() && stop == end && value >= 1 && value <= kFrameSideMax) return value;
+  return InvalidArgument("--patch-size is 'auto' or 1 to " + std::to_string(kFrameSideMax) +
+                         ", not '" + text + "'");
+}
+
+// The scale of the weights to load: the asked one, or the largest there is when a resize follows.
+Result<int> GraphScale(const ModelEntry& entry, const EngineFlags& flags) {
+  const auto graph = GraphOfScale(entry, flags.scale);
+  if (graph.ok()) return flags.scale;
+  if (flags.resample) return entry.graphs.back().scale;
+  return InvalidArgument(
+      "model " + entry.name + " has no scale " + std::to_string(flags.scale) + ", only " +
+      ScaleList(entry) + "; use -s " + std::to_string(entry.graphs.back().scale) +
+      ", or add --resample to run it at that scale and resize to " + std::to_string(flags.scale));
+}
+
+}  // namespace
+
+void AddEngineFlags(CLI::App& command, EngineFlags& flags) {
+  command.add_option("-m,--model", flags.model, "Network; `octoscale models list` shows them")
+      ->capture_default_str()
+      ->group("Network");
+  command.add_option("-s,--scale", flags.scale, "Output size = input size x scale: 2, 3 or 4")
+      ->check(CLI::Range(kScaleMin, kScaleMax))
+      ->capture_default_str()
+      ->group("Network");
+  command
+      .add_flag("--resample", flags.resample,
+                "When the network lacks the scale, run it at its own and resize (bicubic)")
+      ->group("Network");
+  command.add_option("--models-dir", flags.models_dir, "Look for weights here first")
+      ->type_name("DIR")
+      ->group("Network");
+  command
+      .add_option("--precision", flags.precision,
+                  "Arithmetic: auto, fp32, bf16 or int16; auto is the fastest accurate one here")
+      ->check(CLI::IsMember({"auto", "fp32", "bf16", "int16"}))
+      ->capture_default_str()
+      ->group("Speed and memory");
+  command
+      .add_option("-b,--batch-size", flags.batch_size, "Frames computed together; no pixel changes")
+      ->check(CLI::Range(1, kBatchMax))
+      ->capture_default_str()
+      ->group("Speed and memory");
+  command
+      .add_option("--patch-size", flags.patch_size,
+                  "Columns computed together, or auto; no pixel changes")
+      ->capture_default_str()
+      ->group("Speed and memory");
+  command.add_option("--threads", flags.threads, "Threads of the network; 0: one per core")
+      ->check(CLI::Range(0, kThreadsMax))
+      ->capture_default_str()
+      ->group("Speed and memory");
+}
+
+Result<std::unique_ptr<EngineUpscaler>> CreateEngineUpscaler(const EngineFlags& flags) {
+  EngineOptions options;
+  options.scale = flags.scale;
+  options.batch_size = flags.batch_size;
+  options.threads = flags.threads;
+  OCTO_ASSIGN_OR_RETURN(options.patch_size, ParsePatchSize(flags.patch_size));
+  OCTO_ASSIGN_OR_RETURN(options.precision, ParsePrecision(flags.precision));
+  OCTO_ASSIGN_OR_RETURN(const ModelEntry* entry, FindManifestEntry(flags.model));
+  OCTO_ASSIGN_OR_RETURN(const int graph_scale, GraphScale(*entry, flags));
+  OCTO_ASSIGN_OR_RETURN(const LoadedModel model,
+                        LoadModel(entry->name, graph_scale, flags.models_dir));
+  OCTO_ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, Engine::Create(model.weights, options));
+  return std::make_unique<EngineUpscaler>(std::move(engine), entry->name);
+}
+
+}  // namespace octoscale

@@ -1,0 +1,35 @@
+// The options that choose and tune the local engine, shared by several commands.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+#include "engine/engine_upscaler.h"
+
+namespace CLI {
+class App;
+}
+
+namespace octoscale {
+
+struct EngineFlags {
+  std::string model = "realesr-animevideov3";
+  int scale = 2;
+  std::string precision = "auto";
+  int batch_size = 8;
+  std::string patch_size = "auto";
+  int threads = 0;  // 0: all cores
+  bool resample = false;
+  std::string models_dir;
+};
+
+// Adds -m, -s, --precision, -b, --patch-size, --threads, --resample and --models-dir.
+void AddEngineFlags(CLI::App& command, EngineFlags& flags);
+
+// Loads the model and packs it. Errors: InvalidArgument (unknown model, a scale that it lacks, with
+// the scales that it has and --resample as the remedy; values out of range), NotFound (not
+// installed), CorruptInput (damaged weights), ResourceExhausted.
+Result<std::unique_ptr<EngineUpscaler>> CreateEngineUpscaler(const EngineFlags& flags);
+
+}  // namespace octoscale

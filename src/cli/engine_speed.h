@@ -1,0 +1,27 @@
+// How fast an engine is on given frames.
+#pragma once
+
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/status.h"
+#include "engine/engine.h"
+
+namespace octoscale {
+
+struct EngineSpeed {
+  int64_t frames = 0;
+  double seconds = 0;
+  double fps = 0;
+  double effective_gflops = 0;  // work counted as direct convolution
+};
+
+// Runs batches of `frames` (all of one size), one batch to warm up and then until `seconds_min`
+// have passed and at least one batch is done. 8-bit pixels in to 8-bit pixels out.
+Result<EngineSpeed> MeasureEngine(Engine& engine, const std::vector<Frame>& frames,
+                                  double seconds_min, const CancelToken& cancel);
+
+// Largest resident memory of the process so far, in MiB.
+double PeakRssMib();
+
+}  // namespace octoscale

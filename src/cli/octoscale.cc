@@ -1,0 +1,76 @@
+#include "cli/octoscale.h"
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <exception>
+#include <iostream>
+#include <string>
+
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/message.h"
+
+namespace octoscale {
+namespace {
+
+constexpr const char* kFooter =
+    "Examples:\n"
+    "  octoscale models install                        fetch the networks' weights, once\n"
+    "  octoscale upscale clip.mp4 -o clip-2x.mp4       twice the width and height\n"
+    "  octoscale upscale old.avi -o new.mkv -s 4 --crf 16 --preset slow\n"
+    "  octoscale upscale photo.jpg -o photo-4x.png -s 4 -m realesrgan-x4plus\n"
+    "  octoscale upscale holiday/ -o holiday-2x/       every video and picture in a folder\n"
+    "  octoscale bench engine --seconds 10             frames per second on this machine\n"
+    "\n"
+    "`octoscale COMMAND --help` describes a command's options.\n"
+    "Exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
+
+// CLI11 words its errors over several lines; ours have one.
+std::string OneLine(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  for (char& c : text) {
+    if (c == '\n' || c == '\r') c = ' ';
+  }
+  return text;
+}
+
+// The subcommand that the user got to, for the hint: "octoscale models install".
+std::string DeepestCommand(const CLI::App& app) {
+  std::string name = app.get_name();
+  for (const CLI::App* sub : app.get_subcommands()) name += " " + DeepestCommand(*sub);
+  return name;
+}
+
+int ReportParseError(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == 0) return app.exit(error, std::cout, std::cerr);
+  PrintError(OneLine(error.what()) + "; see `" + DeepestCommand(app) + " --help`");
+  return kExitUsage;
+}
+
+}  // namespace
+
+int RunOctoscale(int argc, char** argv) {
+  // A reader of our stdout that goes away must not end a job half-way.
+  std::signal(SIGPIPE, SIG_IGN);
+  CLI::App app("Upscales videos and pictures with Real-ESRGAN networks on ordinary CPUs.",
+               "octoscale");
+  app.set_version_flag("--version", std::string("octoscale ") + OCTOSCALE_VERSION);
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  int exit_code = kExitDone;
+  AddUpscaleCommand(app, exit_code);
+  AddModelsCommand(app, exit_code);
+  AddBenchCommand(app, exit_code);
+  AddDevicesCommand(app, exit_code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return ReportParseError(app, error);
+  } catch (const std::exception& error) {
+    PrintError(std::string("unexpected: ") + error.what());
+    return kExitFailed;
+  }
+  return exit_code;
+}
+
+}  // namespace octoscale

@@ -1,0 +1,161 @@
+#include "cli/progress.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "cli/message.h"
+#include "cli/terminal.h"
+
+namespace octoscale {
+namespace {
+
+constexpr std::chrono::milliseconds kBarInterval{100};
+constexpr std::chrono::seconds kLineInterval{5};
+
+// Millionths are enough, and keep numbers readable.
+double Rounded(double value) { return static_cast<int64_t>(value * 1e6 + 0.5) / 1e6; }
+
+double Fps(int64_t frames, double seconds) {
+  return seconds > 0 ? static_cast<double>(frames) / seconds : 0.0;
+}
+
+void PrintEvent(const nlohmann::ordered_json& event) {
+  // File names need not be UTF-8, JSON must.
+  const std::string line =
+      event.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  std::fwrite(line.data(), 1, line.size(), stdout);
+  std::fflush(stdout);
+}
+
+nlohmann::ordered_json ProgressEvent(int64_t done, int64_t total, double fps) {
+  nlohmann::ordered_json event = {{"event", "progress"}, {"frames_done", done}};
+  event["frames_total"] = nullptr;
+  event["fps"] = Rounded(fps);
+  event["eta_s"] = nullptr;
+  if (total > 0) event["frames_total"] = total;
+  if (total > 0 && fps > 0) event["eta_s"] = Rounded(std::max<int64_t>(total - done, 0) / fps);
+  return event;
+}
+
+std::string BarText(int64_t done, int64_t total, double fps) {
+  constexpr int kCells = 24;
+  std::string text = "  ";
+  if (total > 0) {
+    const double share = std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
+    const int filled = static_cast<int>(share * kCells);
+    text += "[" + std::string(filled, '#') + std::string(kCells - filled, '.') + "] " +
+            Fixed(100 * share, 1) + "%  " + std::to_string(done) + "/" + std::to_string(total);
+  } else {
+    text += std::to_string(done);
+  }
+  text += " frames  " + Fixed(fps, 2) + " fps";
+  if (total > 0 && fps > 0) text += "  ETA " + ClockTime(std::max<int64_t>(total - done, 0) / fps);
+  return text;
+}
+
+std::string LineText(int64_t done, int64_t total, double fps) {
+  std::string text = std::to_string(done);
+  if (total > 0) text += " of " + std::to_string(total);
+  text += " frames, " + Fixed(fps, 2) + " fps";
+  if (total > 0 && fps > 0) {
+    text += ", " + ClockTime(std::max<int64_t>(total - done, 0) / fps) + " left";
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<ProgressMode> ParseProgressMode(const std::string& name) {
+  if (name == "auto") return ProgressMode::kAuto;
+  if (name == "bar") return ProgressMode::kBar;
+  if (name == "json") return ProgressMode::kJson;
+  if (name == "none") return ProgressMode::kNone;
+  return InvalidArgument("--progress is auto, bar, json or none, not '" + name + "'");
+}
+
+ProgressPrinter::ProgressPrinter(ProgressMode mode, bool folder)
+    : mode_(mode), folder_(folder), terminal_(StderrIsTerminal()) {
+  if (mode_ == ProgressMode::kAuto && terminal_) mode_ = ProgressMode::kBar;
+  // The first line is due after an interval, the first bar at once.
+  next_update_ = Clock::now();
+  if (mode_ == ProgressMode::kAuto) next_update_ += kLineInterval;
+}
+
+void ProgressPrinter::Update(int64_t frames_done, int64_t frames_total, double fps) {
+  const Clock::time_point now = Clock::now();
+  if (mode_ == ProgressMode::kNone || now < next_update_) return;
+  switch (mode_) {
+    case ProgressMode::kJson:
+      PrintEvent(ProgressEvent(frames_done, frames_total, fps));
+      next_update_ = now + kBarInterval;
+      return;
+    case ProgressMode::kBar:
+      RewriteStatusLine(BarText(frames_done, frames_total, fps));
+      bar_shown_ = true;
+      next_update_ = now + kBarInterval;
+      return;
+    default:
+      PrintInfo(LineText(frames_done, frames_total, fps));
+      next_update_ = now + kLineInterval;
+  }
+}
+
+void ProgressPrinter::ClearBar() {
+  if (bar_shown_) ClearStatusLine();
+  bar_shown_ = false;
+}
+
+void ProgressPrinter::FileDone(const FileSummary& summary) {
+  ClearBar();
+  const double fps = Fps(summary.frames, summary.seconds);
+  if (mode_ == ProgressMode::kJson) {
+    PrintEvent({{"event", folder_ ? "file_done" : "done"},
+                {"frames", summary.frames},
+                {"seconds", Rounded(summary.seconds)},
+                {"fps", Rounded(fps)},
+                {"width", summary.width},
+                {"height", summary.height},
+                {"output", summary.output}});
+  }
+  if (mode_ == ProgressMode::kNone || mode_ == ProgressMode::kJson) return;
+  PrintInfo("wrote " + summary.output + ": " + std::to_string(summary.frames) +
+            (summary.frames == 1 ? " frame of " : " frames of ") + std::to_string(summary.width) +
+            "x" + std::to_string(summary.height) + " in " + Fixed(summary.seconds, 2) + " s, " +
+            Fixed(fps, 2) + " fps");
+}
+
+void ProgressPrinter::FileFailed(const std::string& input, const Status& status) {
+  ClearBar();
+  if (mode_ == ProgressMode::kJson) {
+    nlohmann::ordered_json event = {{"event", folder_ ? "file_error" : "error"},
+                                    {"message", status.message()}};
+    if (folder_) event["input"] = input;
+    PrintEvent(event);
+  }
+  PrintError(status.message());
+}
+
+void ProgressPrinter::FolderDone(const FolderSummary& summary) {
+  ClearBar();
+  if (mode_ == ProgressMode::kJson) {
+    PrintEvent({{"event", "done"},
+                {"files", summary.files},
+                {"failed", summary.failed},
+                {"frames", summary.frames},
+                {"seconds", Rounded(summary.seconds)},
+                {"fps", Rounded(Fps(summary.frames, summary.seconds))}});
+    return;
+  }
+  if (mode_ == ProgressMode::kNone) return;
+  PrintInfo(std::to_string(summary.files - summary.failed) + " of " +
+            std::to_string(summary.files) + " files done, " + std::to_string(summary.failed) +
+            " failed; " + std::to_string(summary.frames) + " frames in " +
+            Fixed(summary.seconds, 1) + " s");
+}
+
+void ProgressPrinter::Warn(const std::string& text) {
+  ClearBar();
+  PrintWarning(text);
+}
+
+}  // namespace octoscale

@@ -1,0 +1,57 @@
+// How a job is going, for people (stderr) or programs (JSON on stdout).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "base/status.h"
+
+namespace octoscale {
+
+enum class ProgressMode { kAuto, kBar, kJson, kNone };
+
+Result<ProgressMode> ParseProgressMode(const std::string& name);
+
+// What a finished file reports. fps counts all of its time, opening and closing included.
+struct FileSummary {
+  std::string output;
+  int64_t frames = 0;
+  int width = 0;
+  int height = 0;
+  double seconds = 0;
+};
+
+struct FolderSummary {
+  int files = 0;
+  int failed = 0;
+  int64_t frames = 0;
+  double seconds = 0;
+};
+
+// Prints progress of one file after another. kAuto: a bar on a terminal, else a line every few
+// seconds. Errors and warnings take a line of their own between two states of the bar.
+// Used by one thread at a time.
+class ProgressPrinter {
+ public:
+  ProgressPrinter(ProgressMode mode, bool folder);
+
+  // frames_total: 0 when unknown.
+  void Update(int64_t frames_done, int64_t frames_total, double fps);
+  void FileDone(const FileSummary& summary);
+  void FileFailed(const std::string& input, const Status& status);
+  void FolderDone(const FolderSummary& summary);
+  void Warn(const std::string& text);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void ClearBar();
+
+  ProgressMode mode_;
+  bool folder_;  // the final event is the folder's
+  bool terminal_;
+  bool bar_shown_ = false;
+  Clock::time_point next_update_;
+};
+
+}  // namespace octoscale

@@ -1,0 +1,101 @@
+// octoscale upscale: the arguments.
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/engine_flags.h"
+#include "cli/exit_code.h"
+#include "cli/interrupt.h"
+#include "cli/message.h"
+#include "cli/upscale_job.h"
+#include "cli/video_flags.h"
+
+namespace octoscale {
+namespace {
+
+constexpr const char* kFooter =
+    "Examples:\n"
+    "  octoscale upscale clip.mp4 -o clip-2x.mp4\n"
+    "  octoscale upscale clip.mp4 -o clip-4x.mkv -s 4 -c libx265 --crf 20 --preset slow\n"
+    "  octoscale upscale film.mkv -o part.mkv --start 1:30 --duration 10\n"
+    "  octoscale upscale logo.png -o logo-4x.png -s 4 -m realesrgan-x4plus-anime\n"
+    "  octoscale upscale old-videos/ -o new-videos/\n"
+    "\n"
+    "Containers by extension: mp4, mkv, mov, webm. Pictures: PNG and JPEG in and out.\n"
+    "OUTPUT appears under its name only when it is complete.\n"
+    "Exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
+
+struct UpscaleFlags {
+  std::string input;
+  std::string output;
+  bool overwrite = false;
+  std::string progress = "auto";
+  int jpeg_quality = 95;
+  EngineFlags engine;
+  VideoFlags video;
+};
+
+int RunUpscale(const UpscaleFlags& flags) {
+  if (flags.input == "-" || flags.output == "-") {
+    PrintError("'-' is not accepted; name a file");
+    return kExitUsage;
+  }
+  const auto progress = ParseProgressMode(flags.progress);
+  if (!progress.ok()) return ReportFailure(progress.status());
+  const auto pipeline = ResolveVideoFlags(flags.video);
+  if (!pipeline.ok()) return ReportFailure(pipeline.status());
+
+  UpscaleJob job;
+  job.input = flags.input;
+  job.output = flags.output;
+  job.overwrite = flags.overwrite;
+  job.progress = *progress;
+  job.pipeline = *pipeline;
+  job.pipeline.writer.overwrite = flags.overwrite;
+  job.image.jpeg_quality = flags.jpeg_quality;
+  job.make_upscaler = [&flags]() -> Result<std::unique_ptr<FrameUpscaler>> {
+    OCTO_ASSIGN_OR_RETURN(std::unique_ptr<EngineUpscaler> upscaler,
+                          CreateEngineUpscaler(flags.engine));
+    return std::unique_ptr<FrameUpscaler>(std::move(upscaler));
+  };
+  return RunUpscaleJob(job, InterruptToken());
+}
+
+void AddStreamFlags(CLI::App& command, WriterOptions& writer) {
+  const auto add = [&command](const std::string& what, bool& copy) {
+    command
+        .add_flag("--copy-" + what + ",!--no-copy-" + what, copy, "Keep " + what + " (the default)")
+        ->group("Other streams");
+  };
+  add("audio", writer.copy_audio);
+  add("subtitles", writer.copy_subtitles);
+  add("attachments", writer.copy_attachments);
+  add("chapters", writer.copy_chapters);
+  add("metadata", writer.copy_metadata);
+}
+
+}  // namespace
+
+void AddUpscaleCommand(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("upscale", "Upscale a video, a picture or a folder");
+  auto flags = std::make_shared<UpscaleFlags>();
+  command->add_option("INPUT", flags->input, "Video, picture (PNG, JPEG) or folder of them")
+      ->required();
+  command->add_option("-o,--output", flags->output, "File, or folder when INPUT is one")
+      ->required();
+  command->add_flag("-y,--overwrite", flags->overwrite, "Replace OUTPUT when it exists");
+  command
+      ->add_option("--progress", flags->progress,
+                   "auto, bar, json (events on stdout) or none; auto: a bar on a terminal")
+      ->capture_default_str();
+  command->add_option("--jpeg-quality", flags->jpeg_quality, "Quality of JPEG pictures written")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  AddEngineFlags(*command, flags->engine);
+  AddVideoFlags(*command, flags->video);
+  AddStreamFlags(*command, flags->video.pipeline.writer);
+  command->footer(kFooter);
+  command->callback([flags, &exit_code] { exit_code = RunUpscale(*flags); });
+}
+
+}  // namespace octoscale

@@ -1,0 +1,179 @@
+#include "cli/upscale_job.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "cli/exit_code.h"
+#include "cli/media_files.h"
+#include "image/image_upscaler.h"
+
+namespace octoscale {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+bool SameFile(const std::string& a, const std::string& b) {
+  std::error_code error;
+  return fs::equivalent(a, b, error) && !error;
+}
+
+// The counterpart of CheckOutput for pictures.
+Status CheckPictureOutput(const std::string& input, const std::string& output, bool overwrite) {
+  if (!ImageFormatFromPath(output)) {
+    return InvalidArgument(output + ": " + input +
+                           " is a picture; its output's name ends in .png, .jpg or .jpeg");
+  }
+  if (SameFile(input, output)) {
+    return InvalidArgument(output + ": the output is the input; choose another name");
+  }
+  std::error_code error;
+  if (fs::is_directory(output, error)) {
+    return InvalidArgument(output + ": this is a folder; name a file in it");
+  }
+  if (fs::exists(output, error) && !overwrite) {
+    return AlreadyExists(output + " exists; use -y to replace it");
+  }
+  fs::path folder = fs::path(output).parent_path();
+  if (folder.empty()) folder = ".";
+  if (::access(folder.c_str(), W_OK) == 0) return OkStatus();
+  return ErrnoStatus(errno, output + ": can't write to the folder " + folder.string());
+}
+
+class JobRunner {
+ public:
+  JobRunner(const UpscaleJob& job, const CancelToken& cancel, bool folder)
+      : job_(job), cancel_(cancel), printer_(job.progress, folder) {}
+
+  Result<FileSummary> RunFile(const std::string& input, const std::string& output);
+  int RunFolder();
+  ProgressPrinter& printer() { return printer_; }
+
+ private:
+  Result<FileSummary> RunPicture(const std::string& input, const std::string& output);
+  Result<FileSummary> RunVideo(const std::string& input, const std::string& output);
+  Result<FrameUpscaler*> Upscaler();
+
+  const UpscaleJob& job_;
+  const CancelToken& cancel_;
+  ProgressPrinter printer_;
+  std::unique_ptr<FrameUpscaler> upscaler_;
+};
+
+Result<FrameUpscaler*> JobRunner::Upscaler() {
+  if (!upscaler_) {
+    OCTO_ASSIGN_OR_RETURN(upscaler_, job_.make_upscaler());
+  }
+  return upscaler_.get();
+}
+
+Result<FileSummary> JobRunner::RunPicture(const std::string& input, const std::string& output) {
+  const Clock::time_point start = Clock::now();
+  OCTO_RETURN_IF_ERROR(CheckPictureOutput(input, output, job_.overwrite));
+  OCTO_ASSIGN_OR_RETURN(Image image, ReadImageFile(input));
+  if (image.alpha && ImageFormatFromPath(output) == ImageFormat::kJpeg) {
+    return InvalidArgument(output + ": " + input +
+                           " has transparency, which JPEG can't hold; name a .png");
+  }
+  OCTO_ASSIGN_OR_RETURN(FrameUpscaler * upscaler, Upscaler());
+  auto upscaled = UpscaleImage(std::move(image), *upscaler, cancel_);
+  if (!upscaled.ok()) return upscaled.status().WithContext(input);
+  OCTO_RETURN_IF_ERROR(WriteImageFile(output, *upscaled, job_.image));
+  return FileSummary{output, 1, upscaled->frame.width(), upscaled->frame.height(),
+                     SecondsSince(start)};
+}
+
+Result<FileSummary> JobRunner::RunVideo(const std::string& input, const std::string& output) {
+  const Clock::time_point start = Clock::now();
+  OCTO_RETURN_IF_ERROR(CheckOutput(input, output, job_.pipeline.writer));
+  OCTO_ASSIGN_OR_RETURN(FrameUpscaler * upscaler, Upscaler());
+  const auto on_progress = [this](const PipelineProgress& p) {
+    printer_.Update(p.frames_done, p.frames_total, p.fps);
+  };
+  OCTO_ASSIGN_OR_RETURN(const PipelineReport report,
+                        RunPipeline(input, output, *upscaler, job_.pipeline, on_progress, cancel_));
+  for (const std::string& warning : report.warnings) printer_.Warn(warning);
+  return FileSummary{output, report.frames, report.width, report.height, SecondsSince(start)};
+}
+
+Result<FileSummary> JobRunner::RunFile(const std::string& input, const std::string& output) {
+  OCTO_ASSIGN_OR_RETURN(const MediaKind kind, KindOfFile(input));
+  return kind == MediaKind::kPicture ? RunPicture(input, output) : RunVideo(input, output);
+}
+
+Status PrepareOutputFolder(const UpscaleJob& job) {
+  std::error_code error;
+  if (fs::exists(job.output, error) && !fs::is_directory(job.output, error)) {
+    return InvalidArgument(job.output + ": " + job.input +
+                           " is a folder, so the output must be one too, not a file");
+  }
+  if (SameFile(job.input, job.output)) {
+    return InvalidArgument(job.output + ": the output folder is the input folder; choose another");
+  }
+  fs::create_directories(job.output, error);
+  return error ? ErrnoStatus(error.value(), job.output) : OkStatus();
+}
+
+int JobRunner::RunFolder() {
+  const Clock::time_point start = Clock::now();
+  const auto fail = [this](const Status& status) {
+    printer_.FileFailed(job_.input, status);
+    return ExitCode(status.code());
+  };
+  const auto files = FolderFiles(job_.input, job_.output, job_.pipeline.writer.encoder.codec);
+  if (!files.ok()) return fail(files.status());
+  if (const Status status = PrepareOutputFolder(job_); !status.ok()) return fail(status);
+  // What is wrong with the engine's options is wrong for every file.
+  if (const auto upscaler = Upscaler(); !upscaler.ok()) return fail(upscaler.status());
+
+  FolderSummary summary;
+  for (const FolderFile& file : *files) {
+    const auto done = RunFile(file.input, file.output);
+    if (!done.ok() && cancel_.stopped()) return fail(done.status());
+    ++summary.files;
+    if (done.ok()) {
+      summary.frames += done->frames;
+      printer_.FileDone(*done);
+    } else {
+      ++summary.failed;
+      printer_.FileFailed(file.input, done.status());
+    }
+  }
+  summary.seconds = SecondsSince(start);
+  printer_.FolderDone(summary);
+  return summary.failed == 0 ? kExitDone : kExitFailed;
+}
+
+}  // namespace
+
+int RunUpscaleJob(const UpscaleJob& job, const CancelToken& cancel) {
+  std::error_code error;
+  const bool folder = fs::is_directory(job.input, error);
+  JobRunner runner(job, cancel, folder);
+  if (folder) return runner.RunFolder();
+  const auto done = runner.RunFile(job.input, job.output);
+  if (done.ok()) {
+    runner.printer().FileDone(*done);
+    return kExitDone;
+  }
+  if (done.status().code() == StatusCode::kCancelled) {
+    runner.printer().FileFailed(job.input, Cancelled("interrupted; " + job.output +
+                                                     " was not written; run the same command "
+                                                     "again"));
+    return kExitInterrupted;
+  }
+  runner.printer().FileFailed(job.input, done.status());
+  return ExitCode(done.status().code());
+}
+
+}  // namespace octoscale
