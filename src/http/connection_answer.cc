@@ -46,7 +46,7 @@ void Connection::Answer(Response response) {
 }
 
 bool Connection::BodyLeftIsSmall() const {
-  if (phase_ != Phase::kBody) return true;
+  if (phase_ != Phase::kBody || !head_.has_body()) return true;
   if (continue_pending_) return false;  // whether the peer sends the body now is unknowable
   if (!head_.content_length) return false;
   return *head_.content_length - body_bytes_ <= shared_->limits.drain_bytes_max;
