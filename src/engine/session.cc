@@ -218,7 +218,7 @@ void Session::RunInput(const PlanNode& node, const BandItem& item, const FrameJo
   const int y = item.band * band_rows_;
   const int rows = std::min(band_rows_, options_.size.height - y);
   std::array<std::array<const void*, kRowPointers>, 3> planes;
-  std::array<std::byte*, kRowPointers> out;
+  std::array<std::byte*, kRowPointers> out, out_rest;
   kernels::InputConvArgs args;
   for (int p = 0; p < Frame::kPlanes; ++p) {
     for (int i = 0; i < rows + 2; ++i) {
@@ -227,7 +227,11 @@ void Session::RunInput(const PlanNode& node, const BandItem& item, const FrameJo
     }
     args.plane_rows[p] = planes[p].data();
   }
-  for (int i = 0; i < rows; ++i) out[i] = MutableRow(node.output, item.frame, y + i);
+  for (int i = 0; i < rows; ++i) {
+    out[i] = MutableRow(node.output, item.frame, y + i);
+    if (HasRest(node.output)) out_rest[i] = RestRow(node.output, item.frame, y + i);
+  }
+  if (HasRest(node.output)) args.out_rest_rows = out_rest.data();
   args.sample = SampleOf(job.in->sample_type());
   args.width = options_.size.width;
   args.rows = rows;

@@ -149,8 +149,8 @@ INSTANTIATE_TEST_SUITE_P(Models, GoldenTest,
                                            ModelScale{"realesr-animevideov3", 3, 62},
                                            ModelScale{"realesr-animevideov3", 4, 62},
                                            ModelScale{"realesr-general-x4v3", 4, 62},
-                                           ModelScale{"realesrgan-x4plus-anime", 4, 62},
-                                           ModelScale{"realesrgan-x4plus", 4, 62}),
+                                           ModelScale{"realesrgan-x4plus-anime", 4, 57},
+                                           ModelScale{"realesrgan-x4plus", 4, 57}),
                          [](const auto& test) {
                            std::string name = std::string(test.param.model) + "_x" +
                                               std::to_string(test.param.scale);

@@ -98,14 +98,18 @@ class InputConv {
 
   void Store(F v, int row, int x, int channel) const {
     v = S::Fma(S::Min(S::Zero(), v), S::Load(conv_.slope.data() + channel), S::Max(S::Zero(), v));
-    std::byte* out = args_.out_rows[row] +
-                     static_cast<ptrdiff_t>(x) * conv_.out_channels * StorageBytes(args_.storage);
+    const ptrdiff_t offset =
+        static_cast<ptrdiff_t>(x) * conv_.out_channels * StorageBytes(args_.storage);
+    std::byte* out = args_.out_rows[row] + offset;
     if (args_.storage == Storage::kF32) {
       StoreStored<S, Storage::kF32>(out, channel, v);
     } else if (args_.storage == Storage::kF16) {
       StoreStored<S, Storage::kF16>(out, channel, v);
     } else {
       StoreStored<S, Storage::kBf16>(out, channel, v);
+      if (args_.out_rest_rows == nullptr) return;
+      const F kept = LoadStored<S, Storage::kBf16>(out, channel);
+      StoreStored<S, Storage::kBf16>(args_.out_rest_rows[row] + offset, channel, S::Sub(v, kept));
     }
   }
 

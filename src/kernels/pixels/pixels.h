@@ -40,7 +40,8 @@ struct InputConvArgs {
   int x_begin = 0;
   int x_end = 0;
   std::byte* const* out_rows = nullptr;  // [rows], each at pixel 0
-  Storage storage = Storage::kF32;       // kF32, kF16, or kBf16
+  Storage storage = Storage::kF32;
+  std::byte* const* out_rest_rows = nullptr;  // kBf16, may be null: as in ConvArgs
   std::byte* workspace = nullptr;        // at least kPixelsWorkspaceBytes
 };
 
