@@ -71,12 +71,13 @@ class PlanBuilder {
 
   // One residual dense block from tensor x into tensor out; x0 >= 0 closes an RRDB.
   void AddDenseBlock(int x, int out, int x0) {
+    std::vector<int>& growth = growth_[plan_.segments.size() % 2];
     plan_.segments.emplace_back();
     std::vector<int> inputs = {x};
-    for (int i = 0; i < 4; ++i) {
-      if (growth_.size() < 4) growth_.push_back(Tensor(kGrowth));
-      Add(NodeKind::kConv, inputs, growth_[i]).leaky = true;
-      inputs.push_back(growth_[i]);
+    for (size_t i = 0; i < 4; ++i) {
+      if (growth.size() == i) growth.push_back(Tensor(kGrowth));
+      Add(NodeKind::kConv, inputs, growth[i]).leaky = true;
+      inputs.push_back(growth[i]);
     }
     PlanNode& last = Add(NodeKind::kConv, inputs, out);
     last.residual1 = x;
@@ -158,7 +159,7 @@ class PlanBuilder {
       PlanNode& node = segment->nodes[i];
       for (size_t p = 0; p < i; ++p) {
         const int made = segment->nodes[p].output;
-        if (Reads(node, made)) node.lag = std::max(node.lag, segment->nodes[p].lag + 2);
+        if (made >= 0 && node.Reads(made)) node.lag = std::max(node.lag, segment->nodes[p].lag + 2);
       }
       segment->lag_max = std::max(segment->lag_max, node.lag);
     }
@@ -166,24 +167,24 @@ class PlanBuilder {
       if (producer.output < 0 || plan_.tensors[producer.output].whole_frame) continue;
       PlanTensor& tensor = plan_.tensors[producer.output];
       for (const PlanNode& consumer : segment->nodes) {
-        if (!Reads(consumer, producer.output)) continue;
+        if (!consumer.Reads(producer.output)) continue;
         tensor.ring_bands = std::max(tensor.ring_bands, consumer.lag - producer.lag + 2);
       }
     }
   }
 
-  static bool Reads(const PlanNode& node, int tensor) {
-    return std::find(node.inputs.begin(), node.inputs.end(), tensor) != node.inputs.end() ||
-           node.residual1 == tensor || node.residual2 == tensor;
-  }
-
   const NetworkWeights& weights_;
   Plan plan_;
-  std::vector<int> growth_;
+  std::vector<int> growth_[2];  // rings of every other segment
   int next_weights_ = 0;
 };
 
 }  // namespace
+
+bool PlanNode::Reads(int tensor) const {
+  return std::find(inputs.begin(), inputs.end(), tensor) != inputs.end() || residual1 == tensor ||
+         residual2 == tensor;
+}
 
 Result<Plan> BuildPlan(const NetworkWeights& weights) { return PlanBuilder(weights).Build(); }
 

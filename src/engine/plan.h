@@ -2,7 +2,8 @@
 //
 // Nodes are grouped in segments. Inside a segment all nodes run at once over bands of rows, each
 // trailing its producers by its lag, so tensors that live only inside a segment are rings of a few
-// bands. Tensors that cross segments hold whole frames. Nothing is ever recomputed.
+// bands; two neighbouring segments never share a ring. Tensors that cross segments hold whole
+// frames. Nothing is ever recomputed.
 #pragma once
 
 #include <vector>
@@ -35,6 +36,9 @@ struct PlanNode {
   float scale1 = 1;
   float scale2 = 1;
   int lag = 0;  // bands behind the first node of the segment
+
+  // As an input or a residual.
+  bool Reads(int tensor) const;
 };
 
 struct PlanSegment {

@@ -190,13 +190,11 @@ Status Session::Run(std::span<FrameJob> jobs, ThreadPool* pool, const CancelToke
   for (size_t first = 0; first < jobs.size(); first += group_frames_) {
     const std::span<FrameJob> group =
         jobs.subspan(first, std::min<size_t>(group_frames_, jobs.size() - first));
-    for (const PlanSegment& segment : network_.plan.segments) {
-      BandSchedule schedule(network_.plan, segment, static_cast<int>(group.size()), bands_,
-                            chunks_);
-      OCTO_RETURN_IF_ERROR(schedule.Run(pool, cancel, [&](const BandItem& item, int thread) {
-        RunItem(segment.nodes[item.node], item, group, workspaces_[thread].data());
-      }));
-    }
+    BandSchedule schedule(network_.plan, static_cast<int>(group.size()), bands_, chunks_);
+    OCTO_RETURN_IF_ERROR(schedule.Run(pool, cancel, [&](const BandItem& item, int thread) {
+      RunItem(network_.plan.segments[item.segment].nodes[item.node], item, group,
+              workspaces_[thread].data());
+    }));
   }
   return OkStatus();
 }

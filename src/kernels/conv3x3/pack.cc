@@ -197,8 +197,9 @@ Result<PackedConv> PackWinogradInt16(const ConvSpec& spec) {
     for (int k = 0; k < 36; ++k) {
       for (int in = 0; in < spec.in_channels; ++in) {
         const double steps = u[static_cast<size_t>(k) * spec.in_channels + in] / unit;
-        const size_t pair = static_cast<size_t>(k) * spec.in_channels / 2 + in / 2;
-        to[(pair * padded + out) * 2 + in % 2] =
+        const int position = WinogradPosition(in);
+        const size_t pair = static_cast<size_t>(k) * spec.in_channels / 2 + position / 2;
+        to[(pair * padded + out) * 2 + position % 2] =
             static_cast<int16_t>(std::clamp(std::nearbyint(steps), -32767.0, 32767.0));
       }
     }

@@ -14,8 +14,8 @@ Result<PackedConv> PackDirectBf16(const ConvSpec& spec);
 // (output row parity, output column parity) of 4 * in/32 steps: on a picture enlarged by repetition
 // a 3x3 window sees 2x2 input pixels, so taps that share one are added up.
 Result<PackedConv> PackTilesBf16(const ConvSpec& spec);
-// [36][in/2][out][2] int16, scaled per output channel so that no sum of 36 x in products with
-// |V| <= kWinogradVMax leaves int32.
+// [36][in/2][out][2] int16, inputs in WinogradPosition order, scaled per output channel so that no
+// sum of 36 x in products with |V| <= kWinogradVMax leaves int32.
 Result<PackedConv> PackWinogradInt16(const ConvSpec& spec);
 
 }  // namespace octoscale::kernels

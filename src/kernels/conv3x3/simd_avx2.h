@@ -67,11 +67,12 @@ struct SimdAvx2 {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   }
   static void StoreI(int32_t* p, I v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
-  static void StoreRoundI16(int16_t* p, F v) {
-    const __m256i wide = _mm256_cvtps_epi32(v);
-    _mm_storeu_si128(
-        reinterpret_cast<__m128i*>(p),
-        _mm_packs_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256(wide, 1)));
+  static void RoundGroup(const float* from, F factor, int16_t* to) {
+    for (int half = 0; half < 2; ++half, from += 8, to += 16) {
+      const __m256i low = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(from), factor));
+      const __m256i high = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(from + 16), factor));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm256_packs_epi32(low, high));
+    }
   }
   static I LoadPairs(const int16_t* p) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));

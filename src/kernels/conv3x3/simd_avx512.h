@@ -58,9 +58,10 @@ struct SimdAvx512 {
   static F ToFloat(I v) { return _mm512_cvtepi32_ps(v); }
   static I LoadI(const int32_t* p) { return _mm512_loadu_si512(p); }
   static void StoreI(int32_t* p, I v) { _mm512_storeu_si512(p, v); }
-  static void StoreRoundI16(int16_t* p, F v) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
-                        _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(v)));
+  static void RoundGroup(const float* from, F factor, int16_t* to) {
+    const __m512i low = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(from), factor));
+    const __m512i high = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(from + 16), factor));
+    _mm512_storeu_si512(to, _mm512_packs_epi32(low, high));
   }
   static I LoadPairs(const int16_t* p) { return _mm512_loadu_si512(p); }
   static I BroadcastPair(const int16_t* p) {

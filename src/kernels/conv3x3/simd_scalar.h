@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/conv3x3/winograd.h"
 #include "kernels/storage.h"
 
 namespace octoscale::kernels {
@@ -47,14 +48,14 @@ struct SimdScalar {
   static F ToFloat(I v) { return static_cast<float>(v); }
   static I LoadI(const int32_t* p) { return *p; }
   static void StoreI(int32_t* p, I v) { *p = v; }
-  // Round to nearest even, then saturate to int16.
-  static void StoreRoundI16(int16_t* p, F v) {
-    if (!(v > -32768.f)) {
-      *p = -32768;
-    } else if (v > 32767.f) {
-      *p = 32767;
-    } else {
-      *p = static_cast<int16_t>(std::nearbyint(v));
+  // 32 values times factor, rounded to nearest even and saturated, stored in the order of
+  // WinogradPosition.
+  static void RoundGroup(const float* from, F factor, int16_t* to) {
+    for (int c = 0; c < 32; ++c) {
+      const float v = from[c] * factor;
+      // NaN rounds like the lowest integer, as in the x86 instruction.
+      const float bounded = !(v > -32768.f) ? -32768.f : v > 32767.f ? 32767.f : v;
+      to[WinogradPosition(c)] = static_cast<int16_t>(std::nearbyint(bounded));
     }
   }
   // Pairs of int16: kWidth of them, or one repeated.

@@ -120,9 +120,7 @@ class WinogradConv {
     for (int k = 0; k < 36; ++k) {
       const float* from = scratch_ + k * channels;
       int16_t* to = v_ + (static_cast<ptrdiff_t>(k) * kWinogradTiles + slot) * channels;
-      for (int c = 0; c < channels; c += kW) {
-        S::StoreRoundI16(to + c, S::Mul(S::Load(from + c), factor));
-      }
+      for (int c = 0; c < channels; c += 32) S::RoundGroup(from + c, factor, to + c);
     }
   }
 
@@ -226,7 +224,7 @@ class WinogradConv {
   const ConvArgs& args_;
   Epilogue<S, Storage::kF16> epilogue_;
   int tile_columns_;
-  int16_t* v_;      // [36][kWinogradTiles][in]
+  int16_t* v_;      // [36][kWinogradTiles][in], in WinogradPosition order
   int32_t* m_;      // [36][kWinogradTiles][out]
   float* scratch_;  // [36][in], one tile of V before rounding
   float tile_scale_[kWinogradTiles];

@@ -42,7 +42,7 @@ struct InputConvArgs {
   std::byte* const* out_rows = nullptr;  // [rows], each at pixel 0
   Storage storage = Storage::kF32;
   std::byte* const* out_rest_rows = nullptr;  // kBf16, may be null: as in ConvArgs
-  std::byte* workspace = nullptr;        // at least kPixelsWorkspaceBytes
+  std::byte* workspace = nullptr;             // at least kPixelsWorkspaceBytes
 };
 
 // Last step: activations (fp32) to samples at scale 2, 3 or 4. The x4 picture is
