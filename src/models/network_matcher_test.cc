@@ -10,10 +10,10 @@
 namespace octoscale {
 namespace {
 
-using testing::HasSubstr;
 using test::MakeRrdb;
 using test::MakeSrvgg;
 using test::SyntheticModel;
+using testing::HasSubstr;
 
 Result<MatchedNetwork> Match(const SyntheticModel& model) {
   OCTO_ASSIGN_OR_RETURN(const NcnnGraph graph, ParseNcnnParam(model.Param(), "net.param"));
