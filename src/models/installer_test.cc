@@ -136,12 +136,17 @@ TEST_F(InstallerTest, ValidFilesAreLeftAloneAndBrokenOnesReplaced) {
 
 TEST_F(InstallerTest, DownloadProgressGrowsWithTheBytes) {
   a_.package.tarball_bytes = b_.package.tarball_bytes = 200000;
-  FakeNpm("mkdir -p \"$CACHE/tmp\"; head -c 100000 /dev/zero > \"$CACHE/tmp/part\"; sleep 1\n" +
-          std::string(kGoodPack));
+  // The download goes on once its first half was reported (or, should that fail, in a minute).
+  FakeNpm(
+      "mkdir -p \"$CACHE/tmp\"; head -c 100000 /dev/zero > \"$CACHE/tmp/part\"; i=0\n"
+      "while [ ! -e go ] && [ $i -lt 600 ]; do sleep 0.1; i=$((i + 1)); done\n" +
+      std::string(kGoodPack));
   uint64_t most = 0;
   options_.on_progress = [&](const InstallProgress& step) {
-    if (step.stage == InstallProgress::Stage::kDownload) most = std::max(most, step.bytes_done);
     EXPECT_EQ(step.bytes_total, 200000u);
+    if (step.stage != InstallProgress::Stage::kDownload) return;
+    most = std::max(most, step.bytes_done);
+    if (most >= 100000) bin_.Write("go", "");
   };
   ASSERT_TRUE(Install().ok());
   EXPECT_GE(most, 100000u);
@@ -256,11 +261,11 @@ TEST_F(InstallerTest, CancelEndsNpmAndItsChildrenAndLeavesNothing) {
   // The grandchild ignores SIGTERM; all of them must be gone afterwards.
   FakeNpm(
       "mkdir -p \"$CACHE\"; echo part > \"$CACHE/part\"\n"
-      "(trap '' TERM; echo $$ > npm_pid; while true; do sleep 1; done) &\n"
+      "(trap '' TERM; while true; do sleep 1; done) &\n"
       "echo $! > child_pid; wait\n");
   Status status;
   std::thread install([&] { status = Install().status(); });
-  while (ReadText(bin_.path() / "child_pid").empty()) usleep(10000);
+  for (int i = 0; i < 6000 && ReadText(bin_.path() / "child_pid").empty(); ++i) usleep(10000);
   options_.cancel.Cancel();
   install.join();
   EXPECT_EQ(status.code(), StatusCode::kCancelled) << status.message();
