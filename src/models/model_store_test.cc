@@ -10,10 +10,10 @@ namespace octoscale {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::ElementsAre;
-using testing::HasSubstr;
 using test::ScopedEnvironment;
 using test::TempDir;
+using testing::ElementsAre;
+using testing::HasSubstr;
 
 ModelEntry Entry() {
   ModelEntry entry;

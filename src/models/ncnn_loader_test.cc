@@ -12,12 +12,12 @@
 namespace octoscale {
 namespace {
 
-using testing::AllOf;
-using testing::HasSubstr;
 using test::MakeRrdb;
 using test::MakeSrvgg;
 using test::SyntheticModel;
 using test::TempDir;
+using testing::AllOf;
+using testing::HasSubstr;
 
 // A manifest entry for the files of `model`, named tiny.param and tiny.bin.
 ModelEntry Entry(const SyntheticModel& model) {

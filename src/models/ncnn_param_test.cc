@@ -8,8 +8,8 @@
 namespace octoscale {
 namespace {
 
-using testing::HasSubstr;
 using test::MakeSrvgg;
+using testing::HasSubstr;
 
 TEST(NcnnParamTest, ReadsLayersBlobsAndParameters) {
   const Result<NcnnGraph> graph = ParseNcnnParam(

@@ -11,8 +11,8 @@
 namespace octoscale {
 namespace {
 
-using testing::HasSubstr;
 using test::SyntheticModel;
+using testing::HasSubstr;
 
 // Two tiny convolutions, one with slopes; an odd count of fp16 weights, so that padding matters.
 const std::vector<ConvLayout> kLayouts = {{"conv_a", 3, 1, "prelu_a"}, {"conv_b", 1, 2, ""}};

@@ -10,10 +10,10 @@
 namespace octoscale {
 namespace {
 
-using testing::HasSubstr;
 using test::MakeRrdb;
 using test::MakeSrvgg;
 using test::SyntheticModel;
+using testing::HasSubstr;
 
 Result<MatchedNetwork> Match(const SyntheticModel& model) {
   OCTO_ASSIGN_OR_RETURN(const NcnnGraph graph, ParseNcnnParam(model.Param(), "net.param"));
@@ -170,7 +170,7 @@ INSTANTIATE_TEST_SUITE_P(
                    Edit("b1_d1_cat2", "conv1 b1_d1_cat2", "conv1 b1_d1_cat2 0=1"), kOther,
                    "b1_d1_cat2", "axis 0"},
         Difference{"ResidualWeight", true, Edit("b1_d1_add", "2,2.0", "2,1.0"), kOther, "b1_d1_add",
-                   "coefficients 0.2 and 1"},
+                   "coefficients 0.2 1"},
         Difference{"ResidualProduct", true, Edit("b1_add", "0=1", "0=0"), kOther, "b1_add",
                    "operation (1 is sum)"},
         Difference{"SkipFromElsewhere", true, Edit("b1_add", "conv_first_3", "b1_d1_2"), kOther,

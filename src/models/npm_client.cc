@@ -31,7 +31,8 @@ uint64_t TreeBytes(const fs::path& directory) {
   return bytes;
 }
 
-// The last lines that npm wrote, printable, on one line each.
+// The last lines that npm wrote, printable; not the one that names a log file, which is gone by
+// the time anyone reads it.
 std::string LastLines(const std::string& text) {
   std::string shown;
   size_t lines = 0;
@@ -41,8 +42,10 @@ std::string LastLines(const std::string& text) {
     const size_t first = begin == std::string::npos ? 0 : begin + 1;
     std::string line;
     for (const char c : text.substr(first, end - first + 1)) line += c >= ' ' && c <= '~' ? c : '?';
-    shown = "\n  " + line + shown;
-    ++lines;
+    if (line.find("complete log of this run") == std::string::npos) {
+      shown = "\n  " + line + shown;
+      ++lines;
+    }
     if (begin == std::string::npos || begin == 0) break;
     end = text.find_last_not_of("\r\n \t", begin - 1);
   }

@@ -2,9 +2,12 @@
 // are not installed, unless OCTOSCALE_REQUIRE_MODELS=1, which `make test` sets.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "models/manifest.h"
 #include "models/model_store.h"
@@ -18,10 +21,12 @@ bool ModelsRequired() {
   return value != nullptr && std::string_view(value) == "1";
 }
 
-class RealModelsTest : public testing::TestWithParam<const ModelEntry*> {};
+class RealModelsTest : public testing::TestWithParam<std::string> {};
 
 TEST_P(RealModelsTest, EveryScaleLoadsAsTheManifestSays) {
-  const ModelEntry& entry = *GetParam();
+  const Result<const ModelEntry*> found = FindManifestEntry(GetParam());
+  ASSERT_TRUE(found.ok()) << found.status().message();
+  const ModelEntry& entry = **found;
   for (const ModelGraph& graph : entry.graphs) {
     const Result<LoadedModel> model = LoadModel(entry.name, graph.scale);
     if (!model.ok() && model.status().code() == StatusCode::kNotFound && !ModelsRequired()) {
@@ -50,19 +55,19 @@ TEST_P(RealModelsTest, EveryScaleLoadsAsTheManifestSays) {
   }
 }
 
-std::vector<const ModelEntry*> Entries() {
-  std::vector<const ModelEntry*> entries;
-  for (const ModelEntry& entry : Manifest()) entries.push_back(&entry);
-  return entries;
+std::vector<std::string> Names() {
+  std::vector<std::string> names;
+  for (const ModelEntry& entry : Manifest()) names.push_back(entry.name);
+  return names;
 }
 
-std::string TestName(const testing::TestParamInfo<const ModelEntry*>& info) {
-  std::string name;
-  for (const char c : info.param->name) name += c == '-' ? '_' : c;
+std::string TestName(const testing::TestParamInfo<std::string>& test) {
+  std::string name = test.param;
+  std::replace(name.begin(), name.end(), '-', '_');
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Manifest, RealModelsTest, testing::ValuesIn(Entries()), TestName);
+INSTANTIATE_TEST_SUITE_P(Manifest, RealModelsTest, testing::ValuesIn(Names()), TestName);
 
 }  // namespace
 }  // namespace octoscale
