@@ -175,9 +175,8 @@ Status VideoReader::Impl::FindFirst() {
 void VideoReader::Impl::PlaceOrigin(int64_t first_pts) {
   const AVRational base = stream().time_base;
   const int64_t start_time = demuxer->context()->start_time;
-  const int64_t file_start = start_time == AV_NOPTS_VALUE
-                                 ? first_pts
-                                 : av_rescale_q(start_time, AV_TIME_BASE_Q, base);
+  const int64_t file_start =
+      start_time == AV_NOPTS_VALUE ? first_pts : av_rescale_q(start_time, AV_TIME_BASE_Q, base);
   window.trimmed_start = options.start_seconds > 0;
   if (window.trimmed_start) {
     origin_ = first_pts;
