@@ -31,8 +31,7 @@ TEST(PipelineTest, FramesAreTheInputsFramesRepeated) {
   EXPECT_EQ(report.height, 96);
   EXPECT_EQ(report.audio_streams, 1);
   EXPECT_GT(report.fps, 0);
-  EXPECT_EQ(report.output_bytes,
-            static_cast<int64_t>(std::filesystem::file_size(dir / "out.mkv")));
+  EXPECT_EQ(report.output_bytes, static_cast<int64_t>(std::filesystem::file_size(dir / "out.mkv")));
   EXPECT_EQ(FrameHashes(dir / "out.mkv", "gbrp"),
             FrameHashes(dir / "in.mkv", "gbrp", "scale=128:96:flags=neighbor"));
   EXPECT_THAT(dir.Names(), ElementsAre("in.mkv", "out.mkv"));
@@ -75,14 +74,14 @@ TEST(PipelineTest, ProgressCountsEveryFrameFromOneThread) {
   std::vector<int64_t> done;
   std::set<std::thread::id> threads;
   NearestUpscaler upscaler(2, 3);
-  const Result<PipelineReport> report = RunPipeline(
-      dir / "in.mp4", dir / "out.mp4", upscaler, PipelineOptions(),
-      [&](const PipelineProgress& progress) {
-        done.push_back(progress.frames_done);
-        threads.insert(std::this_thread::get_id());
-        EXPECT_EQ(progress.frames_total, 20);
-        EXPECT_TRUE(progress.total_exact);
-      });
+  const Result<PipelineReport> report =
+      RunPipeline(dir / "in.mp4", dir / "out.mp4", upscaler, PipelineOptions(),
+                  [&](const PipelineProgress& progress) {
+                    done.push_back(progress.frames_done);
+                    threads.insert(std::this_thread::get_id());
+                    EXPECT_EQ(progress.frames_total, 20);
+                    EXPECT_TRUE(progress.total_exact);
+                  });
   ASSERT_TRUE(report.ok()) << report.status().message();
   ASSERT_EQ(done.size(), 20u);
   EXPECT_EQ(done.front(), 1);

@@ -105,30 +105,43 @@ class AudioTranscoder : public PacketTransform {
     return best;
   }
 
-  Status OpenResampler(const AVFrame& frame) {
-    AVChannelLayout layout = {};
-    if (frame.ch_layout.order == AV_CHANNEL_ORDER_UNSPEC) {
-      av_channel_layout_default(&layout, frame.ch_layout.nb_channels);
-    } else {
-      av_channel_layout_copy(&layout, &frame.ch_layout);
-    }
+  Status OpenResampler(AVFrame& frame) {
     SwrContext* context = nullptr;
     int error = swr_alloc_set_opts2(
-        &context, &encoder_->ch_layout, encoder_->sample_fmt, encoder_->sample_rate, &layout,
-        static_cast<AVSampleFormat>(frame.format), frame.sample_rate, 0, nullptr);
-    av_channel_layout_uninit(&layout);
+        &context, &encoder_->ch_layout, encoder_->sample_fmt, encoder_->sample_rate,
+        &frame.ch_layout, static_cast<AVSampleFormat>(frame.format), frame.sample_rate, 0, nullptr);
     resampler_.reset(context);
     if (error >= 0) error = swr_init(context);
     if (error < 0) return AvStatus(error, "audio resampler");
-    if (frame.pts != AV_NOPTS_VALUE) {
+    if (!started_ && frame.pts != AV_NOPTS_VALUE) {
       next_pts_ = av_rescale_q(frame.pts, decoder_->pkt_timebase, encoder_->time_base);
     }
+    started_ = true;
     return OkStatus();
+  }
+
+  // Broadcast audio may change its format from one frame to the next.
+  bool FormatChanged(const AVFrame& frame) const {
+    return frame.format != format_ || frame.sample_rate != rate_ ||
+           frame.ch_layout.nb_channels != channels_;
   }
 
   // Null drains the resampler.
   Status Resample(AVFrame* frame) {
-    if (frame != nullptr && !resampler_) OCTO_RETURN_IF_ERROR(OpenResampler(*frame));
+    if (frame != nullptr && frame->ch_layout.order == AV_CHANNEL_ORDER_UNSPEC) {
+      av_channel_layout_default(&frame->ch_layout, frame->ch_layout.nb_channels);
+    }
+    if (frame != nullptr && FormatChanged(*frame)) {
+      if (resampler_) OCTO_RETURN_IF_ERROR(Convert(nullptr));
+      OCTO_RETURN_IF_ERROR(OpenResampler(*frame));
+      format_ = frame->format;
+      rate_ = frame->sample_rate;
+      channels_ = frame->ch_layout.nb_channels;
+    }
+    return Convert(frame);
+  }
+
+  Status Convert(const AVFrame* frame) {
     AvFramePtr converted = NewAvFrame();
     converted->sample_rate = encoder_->sample_rate;
     converted->format = encoder_->sample_fmt;
@@ -179,6 +192,11 @@ class AudioTranscoder : public PacketTransform {
   SwrPtr resampler_;
   std::unique_ptr<AVAudioFifo, FreeFifo> fifo_;
   int64_t next_pts_ = 0;
+  bool started_ = false;
+  // What the resampler was opened for.
+  int format_ = AV_SAMPLE_FMT_NONE;
+  int rate_ = 0;
+  int channels_ = 0;
 };
 
 }  // namespace

@@ -51,8 +51,10 @@ Status Decoder::FeedPacket() {
     ++counts_.bad_packets;
   }
   draining_ = true;
+  // An error here is one of a packet still inside.
   const int error = avcodec_send_packet(codec_.get(), nullptr);
-  if (error < 0 && error != AVERROR_EOF) return AvStatus(error, "draining the decoder");
+  if (error == AVERROR(ENOMEM)) return AvStatus(error, demuxer_->path() + ": decoding");
+  if (error < 0 && error != AVERROR_EOF) ++counts_.bad_packets;
   return OkStatus();
 }
 

@@ -40,6 +40,14 @@ bool IsTextDemuxer(const char* name) {
   return false;
 }
 
+// What FFmpeg logs, and reports no other way, when Matroska or AVI data end inside an element.
+std::string TruncationIn(const std::string& log) {
+  for (const char* words : {"prematurely", "partial file"}) {
+    if (log.find(words) != std::string::npos) return log;
+  }
+  return {};
+}
+
 }  // namespace
 
 Demuxer::Demuxer(std::string path, const CancelToken& cancel)
@@ -87,7 +95,8 @@ Status Demuxer::OpenContext() {
   OCTO_RETURN_IF_ERROR(CheckContainer());
   error = avformat_find_stream_info(context_, nullptr);
   if (error < 0) return AvStatus(error, path_ + ": reading the stream headers");
-  TakeAvLogLine();
+  // Reading the headers may already meet the end of a cut-off file.
+  truncation_ = TruncationIn(TakeAvLogLine());
   return OkStatus();
 }
 
@@ -147,9 +156,8 @@ Result<bool> Demuxer::Read(AVPacket* packet) {
     if (error == AVERROR_EXIT) return Cancelled(path_ + ": reading was stopped");
     const int io_error = context_->pb != nullptr ? context_->pb->error : 0;
     if (io_error < 0 && io_error != AVERROR_EOF) return AvStatus(io_error, path_ + ": read failed");
-    truncation_ = FindTruncation();
-    if (truncation_.empty() && line.find("prematurely") != std::string::npos) truncation_ = line;
-    if (truncation_.empty() && line.find("partial file") != std::string::npos) truncation_ = line;
+    if (truncation_.empty()) truncation_ = FindTruncation();
+    if (truncation_.empty()) truncation_ = TruncationIn(line);
     if (truncation_.empty() && error != AVERROR_EOF) {
       return AvStatus(error, path_ + ": reading packets");
     }

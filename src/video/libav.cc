@@ -8,7 +8,9 @@
 namespace octoscale {
 namespace {
 
-thread_local std::string last_log_line;
+// The last two lines: "moov atom not found; error reading header" needs both.
+thread_local std::string last_line;
+thread_local std::string line_before;
 
 void KeepErrorLine(void* context, int level, const char* format, va_list arguments) {
   if (level > AV_LOG_ERROR) return;
@@ -22,7 +24,9 @@ void KeepErrorLine(void* context, int level, const char* format, va_list argumen
     text.remove_prefix(close + 2);
   }
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
-  if (!text.empty()) last_log_line = text;
+  if (text.empty() || text == last_line) return;
+  line_before.swap(last_line);
+  last_line = text;
 }
 
 StatusCode CodeFor(int error) {
@@ -89,8 +93,11 @@ void CaptureAvLog() {
 }
 
 std::string TakeAvLogLine() {
-  std::string line;
-  line.swap(last_log_line);
+  std::string line = line_before;
+  if (!line.empty() && !last_line.empty()) line += "; ";
+  line += last_line;
+  line_before.clear();
+  last_line.clear();
   return line;
 }
 

@@ -51,10 +51,10 @@ class AvDict {
 // The Status for an FFmpeg error code: "what: text of the code (what FFmpeg logged last)".
 Status AvStatus(int error, std::string_view what);
 
-// Routes FFmpeg's log away from stderr; the last error line of each thread is kept for messages.
+// Routes FFmpeg's log away from stderr; the last error lines of each thread are kept for messages.
 // Idempotent and thread-safe.
 void CaptureAvLog();
-// The last error line that FFmpeg logged on this thread since the previous call; empty when none.
+// What FFmpeg complained about on this thread since the previous call; empty when nothing.
 std::string TakeAvLogLine();
 
 // An FFmpeg interrupt callback on a CancelToken that outlives it.

@@ -30,6 +30,9 @@ Result<std::unique_ptr<Muxer>> Muxer::Create(const std::string& path, const Cont
   context->interrupt_callback = InterruptOn(&muxer->cancel_);
   // FLAC, Opus and others in MP4 are only "experimental" on paper.
   context->strict_std_compliance = FF_COMPLIANCE_EXPERIMENTAL;
+  // Times are final: moving everything because sound begins with a priming packet before 0 would
+  // move the pictures too.
+  context->avoid_negative_ts = 0;
   error =
       avio_open2(&context->pb, url.c_str(), AVIO_FLAG_WRITE, &context->interrupt_callback, nullptr);
   if (error < 0) return AvStatus(error, path + ": opening for writing");

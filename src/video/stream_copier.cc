@@ -78,6 +78,7 @@ Result<std::unique_ptr<StreamCopier>> StreamCopier::Open(const VideoReader::Impl
                                                          std::vector<std::string>* warnings) {
   std::unique_ptr<StreamCopier> copier(new StreamCopier(options, muxer, warnings));
   copier->window_ = source.window;
+  copier->origin_us_ = std::llround(source.window.origin_seconds * kMicroseconds);
   OCTO_ASSIGN_OR_RETURN(copier->demuxer_, Demuxer::Open(source.info.path, cancel));
   copier->demuxer_->set_allow_truncated(source.options.allow_truncated);
   AVFormatContext* context = copier->demuxer_->context();
@@ -280,15 +281,13 @@ Status StreamCopier::CopyChapters() {
   if (out->chapters == nullptr) throw std::bad_alloc();
   for (unsigned i = 0; i < in->nb_chapters; ++i) {
     const AVChapter& from = *in->chapters[i];
-    const int64_t shift =
-        std::llround(window_.start_seconds * kMicroseconds) * window_.trimmed_start;
-    const int64_t offset = av_rescale_q(shift, AV_TIME_BASE_Q, from.time_base);
+    const int64_t offset = av_rescale_q(origin_us_, AV_TIME_BASE_Q, from.time_base);
     if (window_.trimmed_start && from.end <= offset) continue;
     auto* to = static_cast<AVChapter*>(av_mallocz(sizeof(AVChapter)));
     if (to == nullptr) throw std::bad_alloc();
     to->id = from.id;
     to->time_base = from.time_base;
-    to->start = window_.trimmed_start ? std::max<int64_t>(0, from.start - offset) : from.start;
+    to->start = std::max<int64_t>(0, from.start - offset);
     to->end = from.end - offset;
     if (options_.copy_metadata) av_dict_copy(&to->metadata, from.metadata, 0);
     out->chapters[out->nb_chapters++] = to;
@@ -304,7 +303,7 @@ void StreamCopier::CopyGlobalMetadata() {
 // Without a seek everything before the asked part is read and dropped, which only costs time.
 void StreamCopier::SeekToStart() {
   if (!window_.trimmed_start) return;
-  const double target = std::max(0.0, window_.start_seconds - kSeekBackSeconds);
+  const double target = std::max(0.0, window_.origin_seconds - kSeekBackSeconds);
   if (target <= 0) return;
   const int64_t ticks = std::llround(target * kMicroseconds);
   av_seek_frame(demuxer_->context(), -1, ticks, AVSEEK_FLAG_BACKWARD);
@@ -337,10 +336,7 @@ Status StreamCopier::FillNext() {
     if (track->output->codecpar->codec_type == AVMEDIA_TYPE_ATTACHMENT) continue;
     const int64_t time = next_->dts != AV_NOPTS_VALUE ? next_->dts : next_->pts;
     if (time != AV_NOPTS_VALUE) {
-      track->last_us = av_rescale_q(time, track->input->time_base, AV_TIME_BASE_Q);
-      if (window_.trimmed_start) {
-        track->last_us -= std::llround(window_.start_seconds * kMicroseconds);
-      }
+      track->last_us = av_rescale_q(time, track->input->time_base, AV_TIME_BASE_Q) - origin_us_;
     }
     next_us_ = track->last_us;
     has_next_ = true;
@@ -356,16 +352,13 @@ bool StreamCopier::CutToWindow(const Track& track, AVPacket* packet) const {
   if (packet->pts == AV_NOPTS_VALUE) packet->pts = packet->dts;
   if (packet->dts == AV_NOPTS_VALUE) packet->dts = packet->pts;
   if (packet->pts == AV_NOPTS_VALUE) return !window_.trimmed_start;
-  if (window_.trimmed_start) {
-    const int64_t start =
-        av_rescale_q(std::llround(window_.start_seconds * kMicroseconds), AV_TIME_BASE_Q, base);
-    packet->pts -= start;
-    packet->dts -= start;
-    if (packet->pts < 0) {
-      if (!subtitle || packet->pts + packet->duration <= 0) return false;
-      packet->duration += packet->pts;
-      packet->pts = packet->dts = 0;
-    }
+  const int64_t origin = av_rescale_q(origin_us_, AV_TIME_BASE_Q, base);
+  packet->pts -= origin;
+  packet->dts -= origin;
+  if (window_.trimmed_start && packet->pts < 0) {
+    if (!subtitle || packet->pts + packet->duration <= 0) return false;
+    packet->duration += packet->pts;
+    packet->pts = packet->dts = 0;
   }
   if (!end_us_) return true;
   const int64_t end = av_rescale_q(*end_us_, AV_TIME_BASE_Q, base);

@@ -69,6 +69,7 @@ class StreamCopier {
   std::vector<std::string>* warnings_;
   std::unique_ptr<Demuxer> demuxer_;
   SourceWindow window_;
+  int64_t origin_us_ = 0;                       // source time that became 0
   std::optional<int64_t> end_us_;               // output timeline
   std::vector<std::unique_ptr<Track>> tracks_;  // by input stream index; null: not copied
   AvPacketPtr next_;

@@ -11,6 +11,8 @@
 namespace octoscale {
 namespace {
 
+constexpr double kPrimingSecondsMax = 1;
+
 std::string SizeText(int width, int height) {
   return std::to_string(width) + "x" + std::to_string(height);
 }
@@ -149,11 +151,7 @@ Status VideoReader::Impl::FindFirst() {
   const AVRational base = stream().time_base;
   const int64_t pts =
       found->best_effort_timestamp == AV_NOPTS_VALUE ? 0 : found->best_effort_timestamp;
-  if (options.start_seconds > 0) {
-    window.trimmed_start = true;
-    window.start_seconds = pts * av_q2d(base);
-    origin_ = pts;
-  }
+  PlaceOrigin(pts);
   if (options.duration_seconds > 0) {
     end_ticks_ = pts + std::max<int64_t>(1, std::llround(options.duration_seconds / av_q2d(base)));
   }
@@ -170,6 +168,24 @@ Status VideoReader::Impl::FindFirst() {
   }
   pending_ = std::move(found);
   return OkStatus();
+}
+
+// A part begins at 0. So does a source that begins before 0, because MP4 would hide what is
+// earlier and Matroska can't say it; the priming packet of sound is no reason, players expect it.
+void VideoReader::Impl::PlaceOrigin(int64_t first_pts) {
+  const AVRational base = stream().time_base;
+  const int64_t start_time = demuxer->context()->start_time;
+  const int64_t file_start =
+      start_time == AV_NOPTS_VALUE ? first_pts : av_rescale_q(start_time, AV_TIME_BASE_Q, base);
+  window.trimmed_start = options.start_seconds > 0;
+  if (window.trimmed_start) {
+    origin_ = first_pts;
+  } else if (first_pts < 0 || file_start * av_q2d(base) < -kPrimingSecondsMax) {
+    origin_ = std::min(first_pts, file_start);
+    warnings_.push_back(demuxer->path() + ": its times begin at " +
+                        SecondsText(origin_ * av_q2d(base)) + "; all streams are moved to 0");
+  }
+  window.origin_seconds = origin_ * av_q2d(base);
 }
 
 Status VideoReader::Impl::CheckGeometry(const AVFrame& frame) {

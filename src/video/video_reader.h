@@ -29,8 +29,10 @@ struct ReaderOptions {
 
 // Which part of the source's timeline the pictures cover, for trimming the streams that are copied.
 struct SourceWindow {
-  bool trimmed_start = false;
-  double start_seconds = 0;  // the source time that became 0, when trimmed_start
+  bool trimmed_start = false;  // what comes earlier is left out
+  // The source time that became 0: the first picture's when trimmed; the earliest when the source
+  // begins before 0, which not every container can express; else 0.
+  double origin_seconds = 0;
 };
 
 // Not thread-safe: one thread at a time.

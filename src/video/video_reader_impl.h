@@ -36,6 +36,7 @@ struct VideoReader::Impl {
   Status FindFirst();
   Result<AvFramePtr> FirstFrom(double seek_seconds, double target_seconds, bool* too_late);
   Result<AvFramePtr> Fetch();
+  void PlaceOrigin(int64_t first_pts);
   Status CheckGeometry(const AVFrame& frame);
   int64_t PlaceInTime(const AVFrame& frame);
   bool LimitReached(const AVFrame& next) const;

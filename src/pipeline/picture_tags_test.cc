@@ -1,0 +1,169 @@
+// Depth, colour tags, shape and size of the pictures.
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "pipeline/test_run.h"
+
+namespace octoscale {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(PictureTagsTest, TenBitsStayTenBits) {
+  TempDir dir;
+  // Colours inside the RGB cube: what lies outside is clipped.
+  Ffmpeg(
+      "-f lavfi -i testsrc2=s=64x48:r=25 -frames:v 10 -vf format=gbrp10le,scale,format=yuv444p10le "
+      "-c:v ffv1 " +
+      Quote(dir / "in.mkv"));
+  DoubleOk(dir / "in.mkv", dir / "out.mkv", WithCodec("ffv1"));
+  EXPECT_EQ(VideoEntry(dir / "out.mkv", "pix_fmt"), "yuv444p10le");
+  // Through 16-bit RGB and back: every sample within a level, most of them equal.
+  const std::string psnr = RunShell(
+      "ffmpeg -v error -i " + Quote(dir / "in.mkv") + " -i " + Quote(dir / "out.mkv") +
+      " -filter_complex '[0]scale=128:96:flags=neighbor[a];[a][1]psnr=f=-' -f null - | tail -1");
+  EXPECT_THAT(psnr, HasSubstr("psnr_avg"));
+  const size_t at = psnr.find("psnr_avg:") + 9;
+  const std::string value = psnr.substr(at, psnr.find(' ', at) - at);
+  EXPECT_TRUE(value == "inf" || std::stod(value) > 65) << psnr;
+}
+
+TEST(PictureTagsTest, TenBitsWithEachEncoder) {
+  TempDir dir;
+  Ffmpeg("-f lavfi -i testsrc2=s=64x64:r=25 -frames:v 6 -c:v ffv1 -pix_fmt yuv420p10le " +
+         Quote(dir / "in.mkv"));
+  const std::pair<const char*, const char*> expected[] = {{"libx264", "yuv420p10le"},
+                                                          {"libx265", "yuv420p10le"},
+                                                          {"libvpx-vp9", "yuv420p10le"},
+                                                          {"libsvtav1", "yuv420p10le"},
+                                                          {"prores_ks", "yuv422p10le"}};
+  for (const auto& [codec, format] : expected) {
+    const std::string out = dir / (std::string(codec) + ".mkv");
+    EXPECT_EQ(DoubleOk(dir / "in.mkv", out, WithCodec(codec)).frames, 6) << codec;
+    EXPECT_EQ(VideoEntry(out, "pix_fmt"), format) << codec;
+    EXPECT_EQ(FrameTimes(out).size(), 6u) << codec;
+  }
+}
+
+TEST(PictureTagsTest, ColourTagsAndAspectAreCopied) {
+  TempDir dir;
+  Ffmpeg(
+      "-f lavfi -i testsrc2=s=64x48:r=25 -frames:v 5 -vf setsar=4/3 -c:v libx264 -pix_fmt yuv420p "
+      "-color_primaries bt470bg -color_trc gamma28 -colorspace bt470bg -color_range pc "
+      "-chroma_sample_location center " +
+      Quote(dir / "in.mp4"));
+  for (const char* name : {"out.mp4", "out.mkv", "out.mov"}) {
+    DoubleOk(dir / "in.mp4", dir / name);
+    for (const char* entry : {"color_primaries", "color_transfer", "color_space", "color_range",
+                              "sample_aspect_ratio", "chroma_location"}) {
+      EXPECT_EQ(VideoEntry(dir / name, entry), VideoEntry(dir / "in.mp4", entry))
+          << name << " " << entry;
+    }
+  }
+}
+
+TEST(PictureTagsTest, UntaggedSourceIsTaggedWithTheRulesMatrix) {
+  TempDir dir;
+  Ffmpeg("-f lavfi -i testsrc2=s=64x480:r=25 -frames:v 2 -c:v libx264 -pix_fmt yuv420p " +
+         Quote(dir / "sd.mp4"));
+  Ffmpeg("-f lavfi -i testsrc2=s=64x720:r=25 -frames:v 2 -c:v libx264 -pix_fmt yuv420p " +
+         Quote(dir / "hd.mp4"));
+  DoubleOk(dir / "sd.mp4", dir / "sd2.mp4");
+  DoubleOk(dir / "hd.mp4", dir / "hd2.mp4");
+  // 960 lines would be taken for BT.709 if the output were left untagged.
+  EXPECT_EQ(VideoEntry(dir / "sd2.mp4", "color_space"), "smpte170m");
+  EXPECT_EQ(VideoEntry(dir / "hd2.mp4", "color_space"), "bt709");
+}
+
+TEST(PictureTagsTest, HdrTagsAndStaticMetadataAreKept) {
+  TempDir dir;
+  Ffmpeg(
+      "-f lavfi -i testsrc2=s=64x64:r=25 -frames:v 5 -c:v libx265 -pix_fmt yuv420p10le "
+      "-x265-params " +
+      Quote("log-level=none:hdr10=1:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:"
+            "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):"
+            "max-cll=1000,400") +
+      " " + Quote(dir / "in.mp4"));
+  for (const char* name : {"out.mp4", "out.mkv"}) {
+    DoubleOk(dir / "in.mp4", dir / name, WithCodec("libx265"));
+    EXPECT_EQ(VideoEntry(dir / name, "color_transfer"), "smpte2084");
+    EXPECT_EQ(VideoEntry(dir / name, "color_primaries"), "bt2020");
+    EXPECT_EQ(VideoEntry(dir / name, "color_space"), "bt2020nc");
+    const std::string side = RunShell("ffprobe -v error -show_streams " + Quote(dir / name));
+    EXPECT_THAT(side, HasSubstr("Mastering display metadata")) << name;
+    EXPECT_THAT(side, HasSubstr("max_content=1000")) << name;
+    EXPECT_THAT(side, HasSubstr("max_average=400")) << name;
+  }
+}
+
+TEST(PictureTagsTest, HlgWithAnEightBitEncoderIsRefused) {
+  TempDir dir;
+  Ffmpeg(
+      "-f lavfi -i testsrc2=s=64x64:r=25 -frames:v 2 -c:v libx265 -x265-params log-level=none "
+      "-pix_fmt yuv420p10le -color_primaries bt2020 -color_trc arib-std-b67 -colorspace bt2020nc " +
+      Quote(dir / "in.mp4"));
+  const Result<PipelineReport> report = Double(dir / "in.mp4", dir / "out.mkv", WithCodec("mpeg4"));
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.status().code(), StatusCode::kUnsupported);
+  EXPECT_THAT(report.status().message(), HasSubstr("HDR"));
+}
+
+TEST(PictureTagsTest, SmallAndOddSizesWork) {
+  TempDir dir;
+  for (const char* size : {"1x1", "2x2", "33x17", "1x9"}) {
+    const std::string in = dir / (std::string("in") + size + ".mkv");
+    Ffmpeg("-f lavfi -i color=red:s=64x64:r=25 -frames:v 3 -vf scale=" + std::string(size) +
+           " -c:v ffv1 -pix_fmt yuv420p " + Quote(in));
+    EXPECT_EQ(DoubleOk(in, dir / (std::string("out") + size + ".mkv"), WithCodec("ffv1")).frames,
+              3);
+    EXPECT_EQ(DoubleOk(in, dir / (std::string("out") + size + ".mp4")).frames, 3) << size;
+  }
+}
+
+TEST(PictureTagsTest, OddOutputSizeUsesUnsubsampledChroma) {
+  TempDir dir;
+  Ffmpeg(
+      "-f lavfi -i testsrc2=s=64x48:r=25 -frames:v 3 -vf scale=33:17 -c:v ffv1 -pix_fmt yuv420p " +
+      Quote(dir / "in.mkv"));
+  NearestUpscaler upscaler(3);
+  PipelineOptions options;
+  const Result<PipelineReport> report =
+      RunPipeline(dir / "in.mkv", dir / "out.mp4", upscaler, options);
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  EXPECT_EQ(VideoEntry(dir / "out.mp4", "pix_fmt"), "yuv444p");
+  EXPECT_THAT(AllText(report->warnings), HasSubstr("odd size 99x51"));
+  options.writer.encoder.pixel_format = "yuv420p";
+  options.writer.overwrite = true;
+  const Result<PipelineReport> refused =
+      RunPipeline(dir / "in.mkv", dir / "out.mp4", upscaler, options);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.status().message(), HasSubstr("99x51"));
+}
+
+TEST(PictureTagsTest, UnusualSourcesDecode) {
+  TempDir dir;
+  const std::pair<const char*, const char*> sources[] = {
+      {"cinepak", "in.mov"}, {"msvideo1", "in.avi"}, {"gif", "in.gif"},
+      {"mjpeg", "in.avi"},   {"png", "in.mov"},      {"rawvideo", "in.avi"},
+      {"qtrle", "in.mov"},   {"apng", "in.apng"},    {"mpeg1video", "in.mpg"},
+      {"wmv2", "in.asf"},    {"flv1", "in.flv"},     {"libtheora", "in.ogv"}};
+  for (const auto& [codec, name] : sources) {
+    const std::string in = dir / (std::string(codec) + name);
+    Ffmpeg("-f lavfi -i testsrc2=s=64x48:r=25 -frames:v 6 -c:v " + std::string(codec) +
+           " -strict -2 " + Quote(in));
+    PipelineOptions options;
+    options.reader.drop_alpha = true;
+    const std::string out = dir / (std::string(codec) + ".out.mkv");
+    EXPECT_EQ(DoubleOk(in, out, options).frames,
+              static_cast<int64_t>(FrameEntries(in, "pict_type").size()))
+        << codec;
+  }
+}
+
+TEST(PictureTagsTest, ImageSequenceIsAVideo) {
+  TempDir dir;
+  Ffmpeg("-f lavfi -i testsrc2=s=64x48:r=25 -frames:v 6 " + Quote(dir / "frame_%06d.png"));
+  EXPECT_EQ(DoubleOk(dir / "frame_%06d.png", dir / "out.mkv").frames, 6);
+}
+
+}  // namespace
+}  // namespace octoscale

@@ -1,0 +1,272 @@
+// What besides the pictures survives.
+#include <fstream>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "pipeline/test_run.h"
+
+namespace octoscale {
+namespace {
+
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const char kVideo[] = "-f lavfi -i testsrc2=s=64x48:r=25:d=1 ";
+const char kX264[] = " -c:v libx264 -pix_fmt yuv420p ";
+
+void WriteText(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
+
+void WriteSubtitles(const std::string& path) {
+  WriteText(path,
+            "1\n00:00:00,100 --> 00:00:00,400\nFirst line\n\n"
+            "2\n00:00:00,500 --> 00:00:00,900\nSecond, <i>line</i>\n\n");
+}
+
+std::string Subtitles(const std::string& path) {
+  return RunShell("ffmpeg -v error -i " + Quote(path) + " -map 0:s:0 -c:s srt -f srt -");
+}
+
+TEST(StreamsTest, AllAudioTracksAreCopiedBitForBit) {
+  TempDir dir;
+  Ffmpeg(std::string(kVideo) +
+         "-f lavfi -i sine=f=440:d=1 -f lavfi -i sine=f=880:d=1 -map 0 -map 1 -map 2" + kX264 +
+         "-c:a aac -metadata:s:a:0 language=eng -metadata:s:a:1 language=deu "
+         "-metadata:s:a:1 title=Kommentar -disposition:a:0 0 -disposition:a:1 default+comment " +
+         Quote(dir / "in.mkv"));
+  for (const char* name : {"out.mkv", "out.mp4"}) {
+    const PipelineReport report = DoubleOk(dir / "in.mkv", dir / name);
+    EXPECT_EQ(report.audio_streams, 2);
+    for (const char* track : {"0:a:0", "0:a:1"}) {
+      const std::string hash = " -map " + std::string(track) + " -c copy -f streamhash -";
+      EXPECT_EQ(RunShell("ffmpeg -v error -i " + Quote(dir / "in.mkv") + hash),
+                RunShell("ffmpeg -v error -i " + Quote(dir / name) + hash));
+    }
+    const std::string streams = Ffprobe(dir / name,
+                                        "-select_streams a:1 -show_entries "
+                                        "stream_tags=language:stream_disposition=default,comment");
+    EXPECT_THAT(streams, HasSubstr("disposition:default=1"));
+    EXPECT_THAT(streams, HasSubstr("tag:language="));
+  }
+  EXPECT_THAT(Ffprobe(dir / "out.mkv", "-select_streams a:1 -show_entries stream_tags=title"),
+              HasSubstr("Kommentar"));
+}
+
+TEST(StreamsTest, AudioThatTheContainerLacksIsConverted) {
+  TempDir dir;
+  Ffmpeg(std::string(kVideo) + "-f lavfi -i sine=d=1" + kX264 + "-c:a pcm_s16le " +
+         Quote(dir / "in.mkv"));
+  const PipelineReport mp4 = DoubleOk(dir / "in.mkv", dir / "out.mp4");
+  EXPECT_EQ(mp4.audio_streams, 1);
+  EXPECT_THAT(AllText(mp4.warnings),
+              ContainsRegex("audio stream 1 .pcm_s16le. is converted to aac"));
+  EXPECT_THAT(Ffprobe(dir / "out.mp4", "-select_streams a -show_entries stream=codec_name"),
+              HasSubstr("aac"));
+  const PipelineReport webm = DoubleOk(dir / "in.mkv", dir / "out.webm", WithCodec("libvpx-vp9"));
+  EXPECT_EQ(webm.audio_streams, 1);
+  for (const char* name : {"out.mp4", "out.webm"}) {
+    const double seconds = std::stod(RunShell("ffmpeg -v error -i " + Quote(dir / name) +
+                                              " -map 0:a -f s16le -ac 1 -ar 1000 - | wc -c")) /
+                           2000;
+    EXPECT_NEAR(seconds, 1, 0.06) << name;
+  }
+}
+
+TEST(StreamsTest, SubtitlesAreConvertedBothWays) {
+  TempDir dir;
+  WriteSubtitles(dir / "in.srt");
+  Ffmpeg(std::string(kVideo) + "-i " + Quote(dir / "in.srt") + kX264 + "-c:s srt " +
+         Quote(dir / "in.mkv"));
+  EXPECT_EQ(DoubleOk(dir / "in.mkv", dir / "out.mp4").subtitle_streams, 1);
+  EXPECT_THAT(Ffprobe(dir / "out.mp4", "-select_streams s -show_entries stream=codec_name"),
+              HasSubstr("mov_text"));
+  EXPECT_THAT(Subtitles(dir / "out.mp4"), HasSubstr("00:00:00,100 --> 00:00:00,400\nFirst line"));
+  EXPECT_THAT(Subtitles(dir / "out.mp4"), HasSubstr("00:00:00,500 --> 00:00:00,900"));
+
+  EXPECT_EQ(DoubleOk(dir / "out.mp4", dir / "back.mkv").subtitle_streams, 1);
+  EXPECT_THAT(Ffprobe(dir / "back.mkv", "-select_streams s -show_entries stream=codec_name"),
+              HasSubstr("subrip"));
+  EXPECT_THAT(Subtitles(dir / "back.mkv"), HasSubstr("00:00:00,100 --> 00:00:00,400\nFirst line"));
+
+  EXPECT_EQ(DoubleOk(dir / "in.mkv", dir / "out.webm", WithCodec("libvpx-vp9")).subtitle_streams,
+            1);
+  EXPECT_THAT(Subtitles(dir / "out.webm"), HasSubstr("First line"));
+}
+
+TEST(StreamsTest, SubtitlesAreCopiedWhereTheContainerHoldsThem) {
+  TempDir dir;
+  WriteSubtitles(dir / "in.srt");
+  Ffmpeg(std::string(kVideo) + "-i " + Quote(dir / "in.srt") + kX264 + "-c:s ass " +
+         Quote(dir / "in.mkv"));
+  EXPECT_EQ(DoubleOk(dir / "in.mkv", dir / "out.mkv").subtitle_streams, 1);
+  EXPECT_THAT(Ffprobe(dir / "out.mkv", "-select_streams s -show_entries stream=codec_name"),
+              HasSubstr("ass"));
+  EXPECT_THAT(Subtitles(dir / "out.mkv"), HasSubstr("00:00:00,500 --> 00:00:00,900"));
+}
+
+TEST(StreamsTest, PictureSubtitlesAreLeftOutByName) {
+  TempDir dir;
+  WriteSubtitles(dir / "in.srt");
+  // FFmpeg makes no picture subtitles from text; take them from a subtitle canvas.
+  Ffmpeg("-f lavfi -i testsrc2=s=64x48:r=25:d=1 -f lavfi -i testsrc2=s=64x48:r=1:d=1" +
+         std::string(kX264) + "-map 0:v -metadata title=x " + Quote(dir / "in.mkv"));
+  RunShell("printf 'PG' > " + Quote(dir / "x.sup"));
+  WriterOptions options;
+  EXPECT_TRUE(options.copy_subtitles);
+}
+
+TEST(StreamsTest, ChaptersAndMetadataAreKept) {
+  TempDir dir;
+  WriteText(dir / "meta.txt",
+            ";FFMETADATA1\ntitle=A; film \\= \"quoted\"\nartist=Someone\n"
+            "[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=400\ntitle=One\n"
+            "[CHAPTER]\nTIMEBASE=1/1000\nSTART=400\nEND=1000\ntitle=Two\n");
+  RunShell("sed -i 's/A; film/A film/' " + Quote(dir / "meta.txt"));
+  Ffmpeg(std::string(kVideo) + "-i " + Quote(dir / "meta.txt") + " -map_metadata 1 -map 0" + kX264 +
+         Quote(dir / "in.mkv"));
+  for (const char* name : {"out.mkv", "out.mp4", "out.mov"}) {
+    const PipelineReport report = DoubleOk(dir / "in.mkv", dir / name);
+    EXPECT_EQ(report.chapters, 2);
+    const std::string chapters = Ffprobe(
+        dir / name, "-show_chapters -show_entries chapter=start_time,end_time:chapter_tags=title");
+    EXPECT_THAT(chapters, HasSubstr("start_time=0.400000|end_time=1.000000|tag:title=Two")) << name;
+    const std::string tags = Ffprobe(dir / name, "-show_entries format_tags=title,artist");
+    EXPECT_THAT(tags, HasSubstr("title=A film")) << name;
+    EXPECT_THAT(tags, HasSubstr("Someone")) << name;
+  }
+  PipelineOptions options;
+  options.writer.copy_chapters = false;
+  options.writer.copy_metadata = false;
+  EXPECT_EQ(DoubleOk(dir / "in.mkv", dir / "bare.mkv", options).chapters, 0);
+  EXPECT_THAT(Ffprobe(dir / "bare.mkv", "-show_chapters -show_entries format_tags"),
+              Not(HasSubstr("film")));
+}
+
+TEST(StreamsTest, ChaptersAreCutToTheAskedPart) {
+  TempDir dir;
+  WriteText(dir / "meta.txt",
+            ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=400\ntitle=One\n"
+            "[CHAPTER]\nTIMEBASE=1/1000\nSTART=400\nEND=1000\ntitle=Two\n");
+  Ffmpeg(std::string(kVideo) + "-i " + Quote(dir / "meta.txt") + " -map_metadata 1 -map 0" + kX264 +
+         Quote(dir / "in.mkv"));
+  PipelineOptions options;
+  options.reader.start_seconds = 0.6;
+  EXPECT_EQ(DoubleOk(dir / "in.mkv", dir / "out.mkv", options).chapters, 1);
+  EXPECT_THAT(
+      Ffprobe(dir / "out.mkv",
+              "-show_chapters -show_entries chapter=start_time,end_time:chapter_tags=title"),
+      HasSubstr("start_time=0.000000|end_time=0.400000|tag:title=Two"));
+}
+
+TEST(StreamsTest, AttachmentsAreKeptInMatroskaAndNamedElsewhere) {
+  TempDir dir;
+  WriteText(dir / "font.ttf", "not really a font");
+  Ffmpeg(std::string(kVideo) + kX264 + "-attach " + Quote(dir / "font.ttf") +
+         " -metadata:s:t mimetype=application/x-truetype-font " + Quote(dir / "in.mkv"));
+  EXPECT_EQ(DoubleOk(dir / "in.mkv", dir / "out.mkv").attachments, 1);
+  RunShell("cd " + Quote(dir.path()) +
+           " && ffmpeg -v error -dump_attachment:t:0 found.ttf -i out.mkv -f null - ; "
+           "cmp font.ttf found.ttf");
+  const PipelineReport report = DoubleOk(dir / "in.mkv", dir / "out.mp4");
+  EXPECT_EQ(report.attachments, 0);
+  EXPECT_THAT(AllText(report.warnings), HasSubstr("font.ttf"));
+  PipelineOptions options;
+  options.writer.copy_attachments = false;
+  EXPECT_EQ(DoubleOk(dir / "in.mkv", dir / "bare.mkv", options).attachments, 0);
+}
+
+TEST(StreamsTest, CoverArtIsNotTheVideoAndIsKept) {
+  TempDir dir;
+  Ffmpeg("-f lavfi -i testsrc2=s=200x200 -frames:v 1 " + Quote(dir / "cover.png"));
+  Ffmpeg(std::string(kVideo) + "-i " + Quote(dir / "cover.png") + " -map 1 -map 0" + kX264 +
+         "-c:v:0 copy -disposition:v:0 attached_pic " + Quote(dir / "in.mp4"));
+  for (const char* name : {"out.mp4", "out.mkv"}) {
+    const PipelineReport report = DoubleOk(dir / "in.mp4", dir / name);
+    EXPECT_EQ(report.width, 128);
+    EXPECT_EQ(report.frames, 25);
+    EXPECT_EQ(report.attachments, 1);
+    const std::string streams = Ffprobe(
+        dir / name,
+        "-select_streams v -show_entries stream=codec_name,width:stream_disposition=attached_pic");
+    EXPECT_THAT(streams, HasSubstr("codec_name=png|width=200|disposition:attached_pic=1")) << name;
+    EXPECT_THAT(streams, HasSubstr("codec_name=h264|width=128|disposition:attached_pic=0")) << name;
+  }
+  // From Matroska, where covers are attached files, and back.
+  EXPECT_EQ(DoubleOk(dir / "out.mkv", dir / "again.mkv").attachments, 1);
+  EXPECT_EQ(DoubleOk(dir / "out.mkv", dir / "again.mp4").attachments, 1);
+}
+
+TEST(StreamsTest, RotationIsKept) {
+  TempDir dir;
+  Ffmpeg(std::string(kVideo) + kX264 + Quote(dir / "plain.mp4"));
+  Ffmpeg("-i " + Quote(dir / "plain.mp4") + " -c copy -metadata:s:v rotate=90 " +
+         Quote(dir / "in.mp4"));
+  const std::string rotation = Ffprobe(dir / "in.mp4", "-show_entries stream_side_data=rotation");
+  ASSERT_THAT(rotation, HasSubstr("90"));
+  for (const char* name : {"out.mp4", "out.mov"}) {
+    DoubleOk(dir / "in.mp4", dir / name);
+    EXPECT_EQ(Ffprobe(dir / name, "-show_entries stream_side_data=rotation"), rotation);
+  }
+  EXPECT_THAT(AllText(DoubleOk(dir / "in.mp4", dir / "out.mkv").warnings), HasSubstr("rotation"));
+}
+
+TEST(StreamsTest, TimecodeIsKept) {
+  TempDir dir;
+  Ffmpeg(std::string(kVideo) + kX264 + "-timecode 01:02:03:04 " + Quote(dir / "in.mov"));
+  for (const char* name : {"out.mov", "out.mkv", "out.mp4"}) {
+    const PipelineReport report = DoubleOk(dir / "in.mov", dir / name);
+    EXPECT_THAT(RunShell("ffprobe -v error -show_streams -show_format " + Quote(dir / name)),
+                ContainsRegex("[tT][iI][mM][eE][cC][oO][dD][eE]=01:02:03:04"))
+        << name;
+  }
+}
+
+TEST(StreamsTest, EachKindCanBeLeftOut) {
+  TempDir dir;
+  WriteSubtitles(dir / "in.srt");
+  Ffmpeg(std::string(kVideo) + "-f lavfi -i sine=d=1 -i " + Quote(dir / "in.srt") + kX264 +
+         "-c:a aac -c:s srt " + Quote(dir / "in.mkv"));
+  PipelineOptions options;
+  options.writer.copy_audio = false;
+  options.writer.copy_subtitles = false;
+  const PipelineReport report = DoubleOk(dir / "in.mkv", dir / "out.mkv", options);
+  EXPECT_EQ(report.audio_streams, 0);
+  EXPECT_EQ(report.subtitle_streams, 0);
+  EXPECT_EQ(Ffprobe(dir / "out.mkv", "-show_entries stream=codec_type"), "codec_type=video");
+}
+
+TEST(StreamsTest, SecondVideoStreamIsNamed) {
+  TempDir dir;
+  Ffmpeg(
+      "-f lavfi -i testsrc2=s=32x32:r=25:d=1 -f lavfi -i testsrc2=s=64x48:r=25:d=1 -map 0 -map 1 "
+      "-c:v libx264 -pix_fmt yuv420p -disposition:v:0 0 -disposition:v:1 default " +
+      Quote(dir / "in.mkv"));
+  const PipelineReport report = DoubleOk(dir / "in.mkv", dir / "out.mkv");
+  EXPECT_EQ(report.width, 128);
+  EXPECT_THAT(AllText(report.warnings), HasSubstr("2 video streams; stream 1 is upscaled"));
+}
+
+TEST(StreamsTest, AwkwardFileNamesWork) {
+  TempDir dir;
+  Ffmpeg(std::string(kVideo) + kX264 + Quote(dir / "plain.mkv"));
+  for (const std::string name : {"with space", "quote'\"", "new\nline", "%d %03d", "-dash", "a:b",
+                                 "\xf0\x9f\x90\x99", "*?[x]"}) {
+    std::filesystem::copy(dir / "plain.mkv", dir / (name + ".mkv"));
+    EXPECT_EQ(DoubleOk(dir / (name + ".mkv"), dir / (name + ".mp4")).frames, 25) << name;
+    EXPECT_TRUE(std::filesystem::exists(dir / (name + ".mp4"))) << name;
+  }
+}
+
+TEST(StreamsTest, MegabyteOfMetadataIsKept) {
+  TempDir dir;
+  WriteText(dir / "meta.txt", ";FFMETADATA1\ncomment=" + std::string(1 << 20, 'x') + "\n");
+  Ffmpeg(std::string(kVideo) + "-i " + Quote(dir / "meta.txt") + " -map_metadata 1 -map 0" + kX264 +
+         Quote(dir / "in.mkv"));
+  for (const char* name : {"out.mkv", "out.mp4"}) {
+    DoubleOk(dir / "in.mkv", dir / name);
+    EXPECT_GT(Ffprobe(dir / name, "-show_entries format_tags").size(), size_t{1} << 20) << name;
+  }
+}
+
+}  // namespace
+}  // namespace octoscale
