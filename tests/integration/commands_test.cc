@@ -97,14 +97,14 @@ TEST(CommandsTest, ModelsVerifyFindsWhatIsMissing) {
 }
 
 TEST(CommandsTest, BenchEngineReportsEveryField) {
-  const auto json = JsonOf(
-      RunOctoscale({"bench", "engine", "--json", "--width", "48", "--height", "32", "-s", "4", "-b",
-                    "2", "--threads", "1", "--seconds", "0", "--precision", "fp32"},
-                   {"OCTOSCALE_CPU=scalar"}));
+  const auto json =
+      JsonOf(RunOctoscale({"bench", "engine", "--json", "--width", "12", "--height", "8", "-s", "4",
+                           "-b", "2", "--threads", "1", "--seconds", "0", "--precision", "fp32"},
+                          {"OCTOSCALE_CPU=scalar"}));
   EXPECT_EQ(json["model"], "realesr-animevideov3");
   EXPECT_EQ(json["scale"], 4);
-  EXPECT_EQ(json["width"], 48);
-  EXPECT_EQ(json["height"], 32);
+  EXPECT_EQ(json["width"], 12);
+  EXPECT_EQ(json["height"], 8);
   EXPECT_EQ(json["batch"], 2);
   EXPECT_EQ(json["threads"], 1);
   EXPECT_EQ(json["precision"], "fp32");

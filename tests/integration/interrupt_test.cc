@@ -17,10 +17,11 @@ class InterruptTest : public ::testing::Test {
  protected:
   // Long enough to be caught half-way on any machine.
   void SetUp() override {
-    MakeClip(folder_ / "in.mp4", {.width = 96,
-                                  .height = 64,
-                                  .frames = 3000,
-                                  .encoder = {"-c:v", "libx264", "-preset", "ultrafast"}});
+    MakeClip(folder_ / "in.mp4",
+             {.width = 96,
+              .height = 64,
+              .frames = 3000,
+              .encoder = {"-c:v", "libx264", "-pix_fmt", "yuv420p", "-preset", "ultrafast"}});
   }
   std::vector<std::string> Command() const {
     return Octoscale({"upscale", folder_ / "in.mp4", "-o", folder_ / "out.mp4", "--progress",

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "tests/integration/program.h"
@@ -16,8 +17,12 @@ void Ffmpeg(const std::vector<std::string>& arguments) {
 }
 
 void MakeClip(const std::string& path, const ClipSpec& spec) {
-  const std::string size = std::to_string(spec.width) + "x" + std::to_string(spec.height);
-  std::vector<std::string> arguments = {"-f", "lavfi", "-i", "testsrc2=rate=25:size=" + size};
+  // The source can't be smaller than a few pixels, so it is cropped.
+  const int width = std::max(spec.width, 16), height = std::max(spec.height, 16);
+  const std::string source =
+      "testsrc2=rate=25:size=" + std::to_string(width) + "x" + std::to_string(height) +
+      ",format=rgb24,crop=" + std::to_string(spec.width) + ":" + std::to_string(spec.height);
+  std::vector<std::string> arguments = {"-f", "lavfi", "-i", source};
   if (spec.sound) {
     const std::string seconds = std::to_string(spec.frames / 25.0);
     arguments.insert(arguments.end(),

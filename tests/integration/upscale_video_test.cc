@@ -17,8 +17,9 @@ using ::testing::IsEmpty;
 TEST(UpscaleVideoTest, KeepsEveryFrameAndTheSound) {
   TemporaryFolder folder;
   // Three B-frames and a count that no batch divides: the tail is where frames get lost.
-  MakeClip(folder / "in.mp4",
-           {.frames = 37, .encoder = {"-c:v", "libx264", "-bf", "3"}, .sound = true});
+  MakeClip(folder / "in.mp4", {.frames = 37,
+                               .encoder = {"-c:v", "libx264", "-pix_fmt", "yuv420p", "-bf", "3"},
+                               .sound = true});
   const ProgramResult result =
       RunOctoscale({"upscale", folder / "in.mp4", "-o", folder / "out.mp4"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
