@@ -20,7 +20,7 @@ class InterruptTest : public ::testing::Test {
     MakeClip(folder_ / "in.mp4",
              {.width = 96,
               .height = 64,
-              .frames = 3000,
+              .frames = 1000,
               .encoder = {"-c:v", "libx264", "-pix_fmt", "yuv420p", "-preset", "ultrafast"}});
   }
   std::vector<std::string> Command() const {
