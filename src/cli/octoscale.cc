@@ -34,16 +34,29 @@ std::string OneLine(std::string text) {
   return text;
 }
 
-// The subcommand that the user got to, for the hint: "octoscale models install".
-std::string DeepestCommand(const CLI::App& app) {
-  std::string name = app.get_name();
-  for (const CLI::App* sub : app.get_subcommands()) name += " " + DeepestCommand(*sub);
-  return name;
+bool HasCommand(const CLI::App& app, const std::string& name) {
+  for (const CLI::App* sub : app.get_subcommands({})) {
+    if (sub->check_name(name)) return true;
+  }
+  return false;
 }
 
-int ReportParseError(const CLI::App& app, const CLI::ParseError& error) {
+int ReportParseError(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
   if (error.get_exit_code() == 0) return app.exit(error, std::cout, std::cerr);
-  PrintError(OneLine(error.what()) + "; see `" + DeepestCommand(app) + " --help`");
+  // The command that the user got to, and the word after it.
+  const CLI::App* command = &app;
+  std::string path = app.get_name();
+  int next = 1;
+  while (next < argc && HasCommand(*command, argv[next])) {
+    command = command->get_subcommand(argv[next]);
+    path += std::string(" ") + argv[next++];
+  }
+  std::string what = OneLine(error.what());
+  const bool takes_command = !command->get_subcommands({}).empty();
+  if (takes_command && next < argc && argv[next][0] != '-') {
+    what = std::string("'") + argv[next] + "' is not a command of `" + path + "`";
+  }
+  PrintError(what + "; see `" + path + " --help`");
   return kExitUsage;
 }
 
@@ -65,7 +78,7 @@ int RunOctoscale(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return ReportParseError(app, error);
+    return ReportParseError(app, error, argc, argv);
   } catch (const std::exception& error) {
     PrintError(std::string("unexpected: ") + error.what());
     return kExitFailed;

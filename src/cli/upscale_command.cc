@@ -64,8 +64,13 @@ int RunUpscale(const UpscaleFlags& flags) {
 void AddStreamFlags(CLI::App& command, WriterOptions& writer) {
   const auto add = [&command](const std::string& what, bool& copy) {
     command
-        .add_flag("--copy-" + what + ",!--no-copy-" + what, copy, "Keep " + what + " (the default)")
+        .add_flag(
+            "--no-copy-" + what, [&copy](int64_t) { copy = false; }, "Leave out " + what)
         ->group("Other streams");
+    command
+        .add_flag(
+            "--copy-" + what, [&copy](int64_t) { copy = true; }, "Keep them (the default)")
+        ->group("");  // accepted, not listed
   };
   add("audio", writer.copy_audio);
   add("subtitles", writer.copy_subtitles);

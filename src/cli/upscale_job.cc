@@ -28,6 +28,10 @@ bool SameFile(const std::string& a, const std::string& b) {
   return fs::equivalent(a, b, error) && !error;
 }
 
+Status OutputExists(const std::string& output) {
+  return AlreadyExists(output + " exists; use -y to replace it, or choose another name");
+}
+
 // The counterpart of CheckOutput for pictures.
 Status CheckPictureOutput(const std::string& input, const std::string& output, bool overwrite) {
   if (!ImageFormatFromPath(output)) {
@@ -42,7 +46,7 @@ Status CheckPictureOutput(const std::string& input, const std::string& output, b
     return InvalidArgument(output + ": this is a folder; name a file in it");
   }
   if (fs::exists(output, error) && !overwrite) {
-    return AlreadyExists(output + " exists; use -y to replace it");
+    return OutputExists(output);
   }
   fs::path folder = fs::path(output).parent_path();
   if (folder.empty()) folder = ".";
@@ -95,7 +99,9 @@ Result<FileSummary> JobRunner::RunPicture(const std::string& input, const std::s
 
 Result<FileSummary> JobRunner::RunVideo(const std::string& input, const std::string& output) {
   const Clock::time_point start = Clock::now();
-  OCTO_RETURN_IF_ERROR(CheckOutput(input, output, job_.pipeline.writer));
+  const Status checked = CheckOutput(input, output, job_.pipeline.writer);
+  if (checked.code() == StatusCode::kAlreadyExists) return OutputExists(output);
+  OCTO_RETURN_IF_ERROR(checked);
   OCTO_ASSIGN_OR_RETURN(FrameUpscaler * upscaler, Upscaler());
   const auto on_progress = [this](const PipelineProgress& p) {
     printer_.Update(p.frames_done, p.frames_total, p.fps);

@@ -3,13 +3,9 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <cmath>
-#include <limits>
-#include <sstream>
 
 namespace octoscale {
 namespace {
-
-constexpr int64_t kFramesMax = std::numeric_limits<int64_t>::max();
 
 Result<double> ParseNumber(const std::string& option, const std::string& whole,
                            const std::string& part) {
@@ -66,7 +62,7 @@ void AddVideoFlags(CLI::App& command, VideoFlags& flags) {
       ->type_name("TIME")
       ->group("Part of the input");
   command.add_option("--frames", flags.pipeline.reader.frames, "Take this many frames")
-      ->check(CLI::Range(int64_t{1}, kFramesMax))
+      ->check(CLI::PositiveNumber)
       ->group("Part of the input");
   command
       .add_flag("--allow-truncated", flags.pipeline.reader.allow_truncated,

@@ -1,0 +1,128 @@
+// octoscale upscale on pictures and folders.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "image/image.h"
+#include "tests/integration/media.h"
+#include "tests/integration/program.h"
+
+namespace octoscale::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TEST(UpscalePictureTest, SixteenBitsAndAlphaAreKept) {
+  TemporaryFolder folder;
+  Ffmpeg({"-f", "lavfi", "-i", "testsrc2=size=40x30", "-frames:v", "1", "-vf",
+          "format=rgba64be,geq=r='r(X,Y)':g='g(X,Y)':b='b(X,Y)':a='if(lt(X,20),0,65535)'",
+          folder / "in.png"});
+  const ProgramResult result =
+      RunOctoscale({"upscale", folder / "in.png", "-o", folder / "out.png", "-s", "3"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("1 frame of 120x90"));
+  const auto image = ReadImageFile(folder / "out.png");
+  ASSERT_TRUE(image.ok()) << image.status().message();
+  EXPECT_EQ(image->frame.size(), (FrameSize{120, 90}));
+  EXPECT_EQ(image->frame.sample_type(), SampleType::kU16);
+  ASSERT_TRUE(image->alpha.has_value());
+  const auto* alpha = reinterpret_cast<const uint16_t*>(image->alpha->row(45));
+  EXPECT_EQ(alpha[10], 0);
+  EXPECT_EQ(alpha[110], 65535);
+}
+
+TEST(UpscalePictureTest, JpegInAndOut) {
+  TemporaryFolder folder;
+  Ffmpeg({"-f", "lavfi", "-i", "testsrc2=size=40x30", "-frames:v", "1", folder / "in.jpg"});
+  for (const std::string name : {"out.jpg", "out.png"}) {
+    const ProgramResult result = RunOctoscale({"upscale", folder / "in.jpg", "-o", folder / name});
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    const auto image = ReadImageFile(folder / name);
+    ASSERT_TRUE(image.ok()) << image.status().message();
+    EXPECT_EQ(image->frame.size(), (FrameSize{80, 60}));
+  }
+}
+
+TEST(UpscalePictureTest, RefusalsNameTheRemedy) {
+  TemporaryFolder folder;
+  Ffmpeg({"-f", "lavfi", "-i", "color=red@0.5:size=16x16,format=rgba", "-frames:v", "1",
+          folder / "in.png"});
+  const auto refusal = [&](const std::string& output, int exit_code) {
+    const ProgramResult result = RunOctoscale({"upscale", folder / "in.png", "-o", output});
+    EXPECT_EQ(result.exit_code, exit_code) << output;
+    EXPECT_THAT(result.err, HasSubstr("octoscale: error: "));
+    return result.err;
+  };
+  EXPECT_THAT(refusal(folder / "out.mp4", 2), HasSubstr(".png"));
+  EXPECT_THAT(refusal(folder / "out.jpg", 2), HasSubstr("transparency"));
+  EXPECT_THAT(refusal(folder / "in.png", 2), HasSubstr("the output is the input"));
+  EXPECT_THAT(refusal(folder / "no/out.png", 1), HasSubstr("no/out.png"));
+  WriteFile(folder / "old.png", "x");
+  EXPECT_THAT(refusal(folder / "old.png", 1), HasSubstr("-y"));
+  EXPECT_EQ(ReadFile(folder / "old.png"), "x");
+  const std::string whole = ReadFile(folder / "in.png");
+  WriteFile(folder / "in.png", whole.substr(0, whole.size() / 2));
+  EXPECT_THAT(refusal(folder / "out.png", 1), HasSubstr("in.png: damaged PNG"));
+  EXPECT_THAT(folder.Names(), ElementsAre("in.png", "old.png"));
+}
+
+class UpscaleFolderTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directories(folder_ / "in/ignored");
+    MakeClip(folder_ / "in/clip.mp4", {.width = 32, .height = 24, .frames = 3});
+    // An AVI can't be written, so its output is named .mkv.
+    MakeClip(folder_ / "in/old.avi",
+             {.width = 32, .height = 24, .frames = 2, .encoder = {"-c:v", "mpeg4"}});
+    Ffmpeg({"-f", "lavfi", "-i", "testsrc2=size=20x10", "-frames:v", "1", folder_ / "in/p.png"});
+    WriteFile(folder_ / "in/notes.txt", "not for us");
+  }
+  std::vector<std::string> Outputs() const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_ / "out")) {
+      names.push_back(entry.path().filename().string());
+    }
+    std::ranges::sort(names);
+    return names;
+  }
+  TemporaryFolder folder_;
+};
+
+TEST_F(UpscaleFolderTest, EveryVideoAndPicture) {
+  const ProgramResult result = RunOctoscale({"upscale", folder_ / "in", "-o", folder_ / "out"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(Outputs(), ElementsAre("clip.mp4", "old.mkv", "p.png"));
+  EXPECT_THAT(result.err, HasSubstr("3 of 3 files done, 0 failed; 6 frames"));
+  EXPECT_EQ(ProbeClip(folder_ / "out/old.mkv").frames, 2);
+}
+
+TEST_F(UpscaleFolderTest, ABadFileDoesNotStopTheOthers) {
+  WriteFile(folder_ / "in/broken.mp4", "this is no video");
+  const ProgramResult result =
+      RunOctoscale({"upscale", folder_ / "in", "-o", folder_ / "out", "--progress", "json"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("broken.mp4"));
+  EXPECT_THAT(Outputs(), ElementsAre("clip.mp4", "old.mkv", "p.png"));
+  const size_t last_line = result.out.rfind('\n', result.out.size() - 2) + 1;
+  const auto last = nlohmann::json::parse(result.out.substr(last_line), nullptr, false);
+  EXPECT_EQ(last["event"], "done");
+  EXPECT_EQ(last["files"], 4);
+  EXPECT_EQ(last["failed"], 1);
+  EXPECT_THAT(result.out, HasSubstr("file_error"));
+}
+
+TEST_F(UpscaleFolderTest, RefusesWhatCannotWork) {
+  const auto exit_code = [&](const std::string& input, const std::string& output) {
+    return RunOctoscale({"upscale", input, "-o", output}).exit_code;
+  };
+  EXPECT_EQ(exit_code(folder_ / "in/ignored", folder_ / "out"), 1);  // nothing in it
+  EXPECT_EQ(exit_code(folder_ / "in", folder_ / "in/notes.txt"), 2);
+  EXPECT_EQ(exit_code(folder_ / "in", folder_ / "in"), 2);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));
+}
+
+}  // namespace
+}  // namespace octoscale::testing
