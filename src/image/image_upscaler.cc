@@ -20,16 +20,6 @@ Status CheckOutputSize(FrameSize size, int scale) {
       std::to_string(kFrameSideMax / scale) + " at most; use a smaller scale or picture");
 }
 
-Frame GreyFrame(const AlphaPlane& alpha) {
-  Frame frame(alpha.size, alpha.type);
-  for (int plane = 0; plane < Frame::kPlanes; ++plane) {
-    for (int y = 0; y < alpha.size.height; ++y) {
-      std::memcpy(frame.row(plane, y), alpha.row(y), alpha.stride_bytes());
-    }
-  }
-  return frame;
-}
-
 template <typename T>
 const T* Row(const AlphaPlane& alpha, int y) {
   return reinterpret_cast<const T*>(alpha.row(y));
@@ -75,20 +65,31 @@ AlphaPlane AlphaFrom(const Frame& upscaled, const AlphaPlane& source, int scale)
 
 }  // namespace
 
+Frame AlphaAsFrame(const AlphaPlane& alpha) {
+  Frame frame(alpha.size, alpha.type);
+  for (int plane = 0; plane < Frame::kPlanes; ++plane) {
+    for (int y = 0; y < alpha.size.height; ++y) {
+      std::memcpy(frame.row(plane, y), alpha.row(y), alpha.stride_bytes());
+    }
+  }
+  return frame;
+}
+
+AlphaPlane AlphaFromUpscaled(const Frame& upscaled, const AlphaPlane& source, int scale) {
+  return source.type == SampleType::kU8 ? AlphaFrom<uint8_t>(upscaled, source, scale)
+                                        : AlphaFrom<uint16_t>(upscaled, source, scale);
+}
+
 Result<Image> UpscaleImage(Image image, FrameUpscaler& upscaler, const CancelToken& cancel) {
   const int scale = upscaler.info().scale;
   OCTO_RETURN_IF_ERROR(CheckOutputSize(image.frame.size(), scale));
   try {
     std::vector<Frame> batch;
     batch.push_back(std::move(image.frame));
-    if (image.alpha) batch.push_back(GreyFrame(*image.alpha));
+    if (image.alpha) batch.push_back(AlphaAsFrame(*image.alpha));
     OCTO_ASSIGN_OR_RETURN(std::vector<Frame> upscaled, upscaler.Upscale(std::move(batch), cancel));
     image.frame = std::move(upscaled[0]);
-    if (image.alpha) {
-      image.alpha = image.alpha->type == SampleType::kU8
-                        ? AlphaFrom<uint8_t>(upscaled[1], *image.alpha, scale)
-                        : AlphaFrom<uint16_t>(upscaled[1], *image.alpha, scale);
-    }
+    if (image.alpha) image.alpha = AlphaFromUpscaled(upscaled[1], *image.alpha, scale);
     return image;
   } catch (const std::bad_alloc&) {
     return ResourceExhausted("not enough memory for the upscaled picture");

@@ -15,4 +15,9 @@ namespace octoscale {
 // FrameUpscaler::Upscale, ResourceExhausted.
 Result<Image> UpscaleImage(Image image, FrameUpscaler& upscaler, const CancelToken& cancel = {});
 
+// The two halves of that for alpha, for those who batch the frames of many pictures: the plane as a
+// grey frame, and the plane that its upscaled frame (`scale` times as large) stands for.
+Frame AlphaAsFrame(const AlphaPlane& alpha);
+AlphaPlane AlphaFromUpscaled(const Frame& upscaled, const AlphaPlane& source, int scale);
+
 }  // namespace octoscale

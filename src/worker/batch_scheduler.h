@@ -1,0 +1,138 @@
+// Decides which frames are upscaled together and when: full batches at once, single frames and
+// tails merged, callers served fairly.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/status.h"
+#include "frame/frame.h"
+#include "metrics/metrics.h"
+#include "worker/byte_budget.h"
+#include "worker/upscaler_cache.h"
+
+namespace octoscale::worker {
+
+// Consecutive frames of one request, at most a batch of them.
+struct Ticket {
+  UpscalerKey key;
+  std::string caller;
+  std::vector<Frame> frames;
+  CancelToken cancel;                                             // of the request
+  std::optional<std::chrono::steady_clock::time_point> deadline;  // as set on `cancel`
+
+  struct Output {
+    std::vector<Frame> frames;  // frame i belongs to input i
+    ByteHold hold;              // for as long as the result is in memory, in whatever form
+  };
+  // Called once, from a thread of the scheduler; must not block or compute for long.
+  std::function<void(Result<Output>)> done;
+};
+
+struct SchedulerOptions {
+  int batch_frames = 8;
+  int executions_max = 1;  // batches handed to upscalers at the same time
+  std::chrono::microseconds delay_max{5'000};
+  uint64_t output_bytes_max = 2ull << 30;
+};
+
+struct SchedulerMetrics {
+  metrics::Counter* frames = nullptr;
+  metrics::Counter* executions = nullptr;
+  metrics::Counter* merged_executions = nullptr;  // with frames of several requests
+  metrics::Histogram* queue_seconds = nullptr;
+  metrics::Histogram* inference_seconds = nullptr;
+};
+
+struct SchedulerState {
+  size_t frames_waiting = 0;
+  size_t frames_running = 0;
+  std::string running_model;  // of the batch that began last; empty when none runs
+  int running_scale = 0;
+  std::chrono::milliseconds running_for{0};
+};
+
+// Thread-safe.
+class BatchScheduler {
+ public:
+  // Gets upscalers from `cache`, which outlives it. Metrics may be null.
+  BatchScheduler(const SchedulerOptions& options, UpscalerCache* cache,
+                 const SchedulerMetrics& metrics);
+  ~BatchScheduler();  // Stop()
+
+  // Queues it; `done` follows, never inside this call. A ticket whose token stops while it waits is
+  // dropped with that error; a running one stops between tiles once nobody wants the batch any
+  // more. Unavailable after Stop(): then `done` is not called.
+  Status Submit(Ticket ticket);
+  // To be called after a token of a submitted ticket was cancelled.
+  void Kick();
+  // Cancels what runs, answers what waits with Unavailable, joins the threads.
+  void Stop();
+
+  SchedulerState state() const;
+  uint64_t output_bytes() const { return shared_->output_budget->used(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  struct Waiting {
+    Ticket ticket;
+    Clock::time_point since;
+    bool alone = false;  // not to be merged: full, of mixed sizes, or part of a failed merge
+    double pixels = 0;   // of all frames
+    uint64_t output_bytes = 0;
+  };
+  struct Caller {
+    std::deque<Waiting> queue;
+    double served = 0;  // virtual time: pixels served, as seen by the fair order
+  };
+  struct Execution {
+    std::vector<Waiting> members;
+    CancelToken cancel;
+    Clock::time_point start;
+    size_t frames = 0;
+  };
+  // Outlives the scheduler for as long as results are held.
+  struct Shared {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::shared_ptr<ByteBudget> output_budget;
+  };
+
+  void Run();
+  std::unique_ptr<Execution> Pick(Clock::time_point now, std::vector<Waiting>* dropped,
+                                  Clock::time_point* look_again);
+  std::vector<Caller*> FairOrder();
+  void DropStopped(std::vector<Waiting>* dropped);
+  size_t MergeableFrames(const Waiting& like) const;
+  void Take(Caller* caller, size_t index, Execution* execution);
+  void Fill(const std::vector<Caller*>& order, Execution* execution);
+  void Execute(Execution* execution);
+  void Deliver(Execution* execution, std::vector<Frame> frames, ByteHold hold);
+  void Fail(Execution* execution, const Status& status);
+  void CancelUnwanted();
+  void Requeue(std::vector<Waiting> members);
+
+  const SchedulerOptions options_;
+  UpscalerCache* const cache_;
+  const SchedulerMetrics metrics_;
+  const std::shared_ptr<Shared> shared_;
+  std::map<std::string, Caller> callers_;
+  double virtual_time_ = 0;
+  std::vector<Execution*> running_;
+  bool stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace octoscale::worker

@@ -1,0 +1,364 @@
+#include "worker/image_handler.h"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "image/image_upscaler.h"
+
+namespace octoscale::worker {
+namespace {
+
+using http::Problem;
+using http::Response;
+using http::ToResponse;
+
+constexpr size_t kOptionBytesMax = 1024;
+constexpr uint64_t kGrowStepBytes = 1u << 20;
+constexpr size_t kPartsBesideFiles = 16;
+
+bool IsRawImageType(std::string_view content_type) {
+  const std::string_view type = content_type.substr(0, content_type.find(';'));
+  return type.empty() || type == "application/octet-stream" || type == "image/png" ||
+         type == "image/jpeg";
+}
+
+}  // namespace
+
+std::optional<Response> ImageHandler::OnHead(const http::RequestHead& head,
+                                             std::shared_ptr<http::Exchange> exchange) {
+  exchange_ = std::move(exchange);
+  if (auto problem = context_->NotServing()) return ToResponse(*problem);
+  if (auto problem = CheckHead(head)) return ToResponse(*problem);
+  const WorkerOptions& options = context_->options;
+  const int estimate =
+      kind_ == Kind::kSingle ? 1 : std::min(options.batch_frames, options.frames_max);
+  announced_ = head.content_length.has_value();
+  body_left_ = head.content_length.value_or(0);
+  caller_ = context_->CallerOf(head);
+  Admission::Answer answer = context_->admission.Enter(caller_, estimate, body_left_);
+  if (!answer.grant) return ToResponse(context_->Refuse(answer.refusal));
+  grant_ = std::move(answer.grant);
+  if (deadline_) {
+    cancel_.SetDeadline(*deadline_);
+    exchange_->SetDeadline(*deadline_);
+  }
+  return std::nullopt;
+}
+
+std::optional<Problem> ImageHandler::CheckHead(const http::RequestHead& head) {
+  for (const http::Field& parameter : head.query) {
+    if (auto problem = request_.Set(parameter.name, parameter.value)) return problem;
+  }
+  DeadlineField deadline = ReadDeadline(head);
+  if (deadline.problem) return deadline.problem;
+  deadline_ = deadline.deadline;
+  return StartBody(head.Header("Content-Type"));
+}
+
+std::optional<Problem> ImageHandler::StartBody(std::string_view content_type) {
+  const bool form =
+      content_type.size() >= 10 && http::EqualsIgnoreCase(content_type.substr(0, 10), "multipart/");
+  if (!form) {
+    if (kind_ == Kind::kSingle && IsRawImageType(content_type)) {
+      items_.emplace_back();
+      return std::nullopt;
+    }
+    return Problem::Make(415,
+                         kind_ == Kind::kSingle
+                             ? "expected image/png, image/jpeg or multipart/form-data"
+                             : "expected multipart/form-data with the field files",
+                         "Content-Type");
+  }
+  auto boundary = http::MultipartBoundary(content_type);
+  if (!boundary.ok()) return Problem::Make(400, boundary.status().message(), "Content-Type");
+  http::MultipartLimits limits;
+  limits.part_bytes_max = context_->options.part_bytes_max;
+  limits.parts_max = static_cast<size_t>(context_->options.frames_max) + kPartsBesideFiles;
+  multipart_.emplace(std::move(*boundary), limits,
+                     http::MultipartParser::Callbacks{
+                         [this](http::PartHead part) { return OnPart(std::move(part)); },
+                         [this](std::span<const uint8_t> bytes) { return OnPartData(bytes); },
+                         [this] { return OnPartEnd(); }});
+  return std::nullopt;
+}
+
+Status ImageHandler::Stop(Problem problem) {
+  stop_ = std::move(problem);
+  return InvalidArgument("stopped");
+}
+
+Status ImageHandler::OnPart(http::PartHead head) {
+  field_name_.clear();
+  field_value_.clear();
+  const std::string_view expected = kind_ == Kind::kBatch ? "files" : "file";
+  if (head.name == expected) return AddItem(head.filename.value_or(""));
+  if (!head.filename) {
+    field_name_ = head.name.empty() ? "(empty)" : head.name;
+    return OkStatus();
+  }
+  return Stop(Problem::Make(400, "expected files in the field \"" + std::string(expected) + "\"",
+                            head.name.empty() ? "(empty)" : head.name));
+}
+
+Status ImageHandler::AddItem(std::string name) {
+  const int most = kind_ == Kind::kBatch ? context_->options.frames_max : 1;
+  const std::lock_guard lock(mutex_);
+  if (static_cast<int>(items_.size()) == most) {
+    return Stop(Problem::Make(
+        413, "a request may have " + std::to_string(most) + (most == 1 ? " file" : " files"),
+        kind_ == Kind::kBatch ? "files" : "file"));
+  }
+  items_.emplace_back();
+  items_.back().sent_name = std::move(name);
+  return OkStatus();
+}
+
+Status ImageHandler::OnPartData(std::span<const uint8_t> bytes) {
+  if (field_name_.empty()) {
+    file_.insert(file_.end(), bytes.begin(), bytes.end());
+    return OkStatus();
+  }
+  if (field_value_.size() + bytes.size() > kOptionBytesMax) {
+    return Stop(Problem::Make(413, "an option may have 1024 bytes", field_name_));
+  }
+  field_value_.append(bytes.begin(), bytes.end());
+  return OkStatus();
+}
+
+Status ImageHandler::OnPartEnd() {
+  if (field_name_.empty()) {
+    PostDecode(items_.size() - 1, std::exchange(file_, {}));
+    return OkStatus();
+  }
+  auto problem = request_.Set(field_name_, field_value_);
+  return problem ? Stop(std::move(*problem)) : OkStatus();
+}
+
+std::optional<Response> ImageHandler::OnBody(std::span<const uint8_t> bytes) {
+  if (!announced_) {
+    if (bytes.size() > body_left_) {
+      const uint64_t step = std::max<uint64_t>(kGrowStepBytes, bytes.size());
+      const std::lock_guard lock(mutex_);
+      const Refusal refusal = grant_->GrowBytes(step);
+      if (refusal != Refusal::kNone) return ToResponse(context_->Refuse(refusal));
+      body_left_ += step;
+    }
+    body_left_ -= bytes.size();
+  }
+  if (!multipart_) {
+    if (file_.size() + bytes.size() > context_->options.part_bytes_max) {
+      return ToResponse(Problem::Make(
+          413,
+          "a picture may have " + std::to_string(context_->options.part_bytes_max) + " bytes"));
+    }
+    file_.insert(file_.end(), bytes.begin(), bytes.end());
+    return std::nullopt;
+  }
+  const Status status = multipart_->Feed(bytes);
+  if (status.ok()) return std::nullopt;
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  cancel_.Cancel();
+  if (stop_) return ToResponse(*stop_);
+  return ToResponse(
+      Problem::Make(status.code() == StatusCode::kResourceExhausted ? 413 : 400, status.message()));
+}
+
+void ImageHandler::OnBodyEnd() {
+  if (multipart_) {
+    const Status status = multipart_->Finish();
+    if (!status.ok()) return exchange_->Send(ToResponse(Problem::Make(400, status.message())));
+  } else {
+    PostDecode(0, std::exchange(file_, {}));
+  }
+  const std::lock_guard lock(mutex_);
+  body_complete_ = true;
+  if (decoding_ == 0 && !ended_) Begin();
+}
+
+void ImageHandler::PostDecode(size_t index, std::vector<uint8_t> bytes) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++decoding_;
+  }
+  auto box = std::make_shared<std::vector<uint8_t>>(std::move(bytes));
+  context_->pool.Post(
+      [self = shared_from_this(), index, box] { self->DecodeItem(index, std::move(*box)); });
+}
+
+void ImageHandler::DecodeItem(size_t index, std::vector<uint8_t> bytes) {
+  Image image;
+  std::optional<Problem> problem;
+  try {
+    problem = Decode(bytes, &image);
+  } catch (const std::bad_alloc&) {
+    problem = http::ProblemOf(ResourceExhausted("not enough memory for the picture"));
+  }
+  const size_t encoded_bytes = bytes.size();
+  std::vector<uint8_t>().swap(bytes);
+  const std::lock_guard lock(mutex_);
+  if (ended_) return;
+  grant_->ShrinkBytes(encoded_bytes);
+  items_[index].image = std::move(image);
+  items_[index].problem = std::move(problem);
+  if (--decoding_ == 0 && body_complete_) Begin();
+}
+
+std::optional<Problem> ImageHandler::Decode(std::span<const uint8_t> bytes, Image* image) {
+  const auto start = std::chrono::steady_clock::now();
+  if (cancel_.stopped()) return http::ProblemOf(Cancelled("the request ended"));
+  const int unreadable = kind_ == Kind::kSingle ? 415 : 422;
+  ImageLimits limits;
+  limits.width_max = limits.height_max = context_->options.side_px_max;
+  limits.pixels_max = context_->options.pixels_max;
+  limits.encoded_bytes_max = context_->options.part_bytes_max;
+  const auto refuse = [&](const Status& status) {
+    const bool unknown = status.code() == StatusCode::kUnsupported;
+    return Problem::Make(unknown ? unreadable : 422, status.message());
+  };
+  if (bytes.empty()) return Problem::Make(422, "the file is empty");
+  auto header = ReadImageHeader(bytes, limits);
+  if (!header.ok()) return refuse(header.status());
+  if (auto problem = ReserveDecoded(*header)) return problem;
+  auto decoded = DecodeImage(bytes, limits);
+  if (!decoded.ok()) return refuse(decoded.status());
+  *image = std::move(*decoded);
+  context_->metrics.decode_seconds.Observe(SecondsSince(start));
+  return std::nullopt;
+}
+
+std::optional<Problem> ImageHandler::ReserveDecoded(const ImageHeader& header) {
+  constexpr uint64_t kPlanesWithAlpha = 4;  // whether there is alpha is only known later
+  const uint64_t bytes = kPlanesWithAlpha * static_cast<uint64_t>(header.size.width) *
+                         static_cast<uint64_t>(header.size.height) * SampleBytes(header.type);
+  const std::lock_guard lock(mutex_);
+  if (ended_) return http::ProblemOf(Cancelled("the request ended"));
+  decoded_bytes_ += bytes;
+  if (decoded_bytes_ > context_->options.decoded_bytes_max) {
+    return Problem::Make(413, "the pictures of a request may take " +
+                                  std::to_string(context_->options.decoded_bytes_max) +
+                                  " bytes decoded");
+  }
+  const Refusal refusal = grant_->GrowBytes(bytes);
+  if (refusal != Refusal::kNone) return context_->Refuse(refusal);
+  return std::nullopt;
+}
+
+void ImageHandler::Begin() {
+  std::optional<Problem> problem = CheckItems();
+  if (!problem) {
+    const Refusal refusal = grant_->SetFrames(static_cast<int>(good_.size()));
+    if (refusal != Refusal::kNone) problem = context_->Refuse(refusal);
+  }
+  if (!problem) return StartJob();
+  ended_ = true;
+  items_.clear();
+  grant_.reset();
+  exchange_->Send(ToResponse(*problem));
+}
+
+std::optional<Problem> ImageHandler::CheckItems() {
+  if (items_.empty()) {
+    const char* field = kind_ == Kind::kBatch ? "files" : "file";
+    return Problem::Make(
+        400, std::string("expected at least one file in the field \"") + field + "\"", field);
+  }
+  ResolvedOptions resolved =
+      Resolve(request_, context_->options, context_->cache.provider().models());
+  if (resolved.problem) return resolved.problem;
+  key_ = resolved.key;
+  const Item* first_bad = nullptr;
+  for (size_t i = 0; i < items_.size(); ++i) {
+    Item& item = items_[i];
+    if (!item.problem) item.problem = context_->CheckSize(item.image.frame.size(), key_.scale);
+    if (!item.problem) {
+      good_.push_back(i);
+      continue;
+    }
+    item.problem->part = item.sent_name.empty() ? "file " + std::to_string(i + 1) : item.sent_name;
+    // Lack of room is not the file's fault, and skipping the file would hide it.
+    if (item.problem->status >= 500 || item.problem->status == 413) return item.problem;
+    if (first_bad == nullptr) first_bad = &item;
+  }
+  if (first_bad != nullptr && (!request_.skip_bad_files || good_.empty())) {
+    return first_bad->problem;
+  }
+  return std::nullopt;
+}
+
+JobUnit ImageHandler::MakeUnit(Item* item) const {
+  JobUnit unit;
+  unit.frames.push_back(std::move(item->image.frame));
+  if (item->image.alpha) unit.frames.push_back(AlphaAsFrame(*item->image.alpha));
+  auto source = std::make_shared<Image>(std::move(item->image));
+  unit.encode = [context = context_, source,
+                 scale = key_.scale](std::vector<Frame> frames) -> Result<std::vector<uint8_t>> {
+    const auto start = std::chrono::steady_clock::now();
+    ImageView view(frames[0]);
+    AlphaPlane alpha;
+    if (source->alpha) {
+      alpha = AlphaFromUpscaled(frames[1], *source->alpha, scale);
+      view.alpha = &alpha;
+    }
+    view.icc_profile = source->icc_profile;
+    auto png = EncodePng(view);
+    context->metrics.encode_seconds.Observe(SecondsSince(start));
+    return png;
+  };
+  return unit;
+}
+
+void ImageHandler::StartJob() {
+  std::vector<JobUnit> units;
+  EntryNames names;
+  for (size_t i = 0, next = 0; i < items_.size(); ++i) {
+    std::string name = names.Next(items_[i].sent_name);
+    if (next == good_.size() || good_[next] != i) continue;
+    ++next;
+    names_.push_back(std::move(name));
+    try {
+      units.push_back(MakeUnit(&items_[i]));
+    } catch (const std::bad_alloc&) {
+      ended_ = true;
+      return exchange_->Send(
+          ToResponse(http::ProblemOf(ResourceExhausted("not enough memory for the pictures"))));
+    }
+    frames_left_ += units.back().frames.size();
+  }
+  UpscaleJob::Options options;
+  options.key = key_;
+  options.caller = caller_;
+  options.batch_frames = static_cast<size_t>(context_->options.batch_frames);
+  options.deadline = deadline_;
+  UpscaleJob::Sink sink;
+  const auto self = shared_from_this();
+  sink.on_output = [self](size_t unit, http::BodyPiece piece) {
+    self->OnOutput(unit, std::move(piece));
+  };
+  sink.on_done = [self] { self->OnDone(); };
+  sink.on_error = [self](size_t unit, const Status& status) { self->OnError(unit, status); };
+  sink.on_frames_done = [self](size_t frames) {
+    self->frames_left_ -= frames;
+    self->grant_->FramesDone(static_cast<int>(frames));
+    if (self->frames_left_ == 0) self->grant_->DropBytes();
+  };
+  job_ = std::make_shared<UpscaleJob>(std::move(options), &context_->scheduler, &context_->pool,
+                                      cancel_, std::move(sink));
+  job_->Start(std::move(units));
+}
+
+void ImageHandler::OnAbandoned(http::AbandonReason) {
+  cancel_.Cancel();
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  if (job_) job_->Cancel();
+  grant_.reset();
+}
+
+void ImageHandler::OnSent(size_t unsent_bytes) {
+  const std::lock_guard lock(mutex_);
+  if (job_ && !ended_) job_->SetUnsentBytes(unsent_bytes);
+}
+
+}  // namespace octoscale::worker

@@ -1,0 +1,201 @@
+#include "worker/infer_handler.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace octoscale::worker {
+
+using http::Problem;
+using http::Response;
+using http::ToResponse;
+
+std::optional<Response> InferHandler::OnHead(const http::RequestHead& head,
+                                             std::shared_ptr<http::Exchange> exchange) {
+  exchange_ = std::move(exchange);
+  if (auto problem = context_->NotServing()) return ToResponse(*problem);
+  if (auto problem = CheckFields(head)) return ToResponse(*problem);
+  caller_ = context_->CallerOf(head);
+  const int estimate = std::min(context_->options.batch_frames, context_->options.frames_max);
+  Admission::Answer answer = context_->admission.Enter(caller_, estimate, body_bytes_);
+  if (!answer.grant) return ToResponse(context_->Refuse(answer.refusal));
+  grant_ = std::move(answer.grant);
+  if (deadline_) {
+    cancel_.SetDeadline(*deadline_);
+    exchange_->SetDeadline(*deadline_);
+  }
+  return std::nullopt;
+}
+
+std::optional<Problem> InferHandler::CheckFields(const http::RequestHead& head) {
+  const ServedModel* model =
+      FindModel(context_->cache.provider().models(), std::string(head.PathParameter("model")));
+  if (model == nullptr) return Problem::Make(404, "this model is not served here", "model");
+  model_ = model->name;
+  if (!head.content_length) return Problem::Make(411, "expected Content-Length");
+  body_bytes_ = *head.content_length;
+  const std::string_view text = head.Header("Inference-Header-Content-Length");
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, header_bytes_);
+  if (text.empty() || parsed.ec != std::errc() || parsed.ptr != end || header_bytes_ == 0 ||
+      header_bytes_ > std::min<uint64_t>(kInferHeaderBytesMax, body_bytes_)) {
+    return Problem::Make(400,
+                         "expected the bytes of JSON before the tensor, 1 to " +
+                             std::to_string(kInferHeaderBytesMax) + " and within the body",
+                         "Inference-Header-Content-Length");
+  }
+  DeadlineField deadline = ReadDeadline(head);
+  deadline_ = deadline.deadline;
+  return deadline.problem;
+}
+
+std::optional<Problem> InferHandler::OnHeaderComplete() {
+  InferHeader header = ParseInferHeader(header_);
+  if (header.problem) return header.problem;
+  request_ = std::move(header.request);
+  request_.options.model = model_;
+  ResolvedOptions resolved =
+      Resolve(request_.options, context_->options, context_->cache.provider().models());
+  if (resolved.problem) return resolved.problem;
+  key_ = resolved.key;
+  const WorkerOptions& options = context_->options;
+  if (request_.frames > options.frames_max) {
+    return Problem::Make(413,
+                         "a request may have " + std::to_string(options.frames_max) + " frames",
+                         "inputs[0].shape");
+  }
+  if (auto problem = context_->CheckSize(request_.size, key_.scale)) {
+    problem->part = "inputs[0].shape";
+    return problem;
+  }
+  const auto frames = static_cast<uint64_t>(request_.frames);
+  if (header_bytes_ + frames * request_.frame_bytes() != body_bytes_) {
+    return Problem::Make(400, "the body is not the JSON and " +
+                                  std::to_string(frames * request_.frame_bytes()) +
+                                  " bytes of frames");
+  }
+  const std::lock_guard lock(mutex_);
+  const Refusal refusal = grant_->SetFrames(request_.frames);
+  if (refusal != Refusal::kNone) return context_->Refuse(refusal);
+  units_.resize(static_cast<size_t>(request_.frames));
+  return std::nullopt;
+}
+
+std::optional<Response> InferHandler::OnBody(std::span<const uint8_t> bytes) {
+  if (header_.size() < header_bytes_) {
+    const size_t take = std::min(bytes.size(), header_bytes_ - header_.size());
+    header_.append(reinterpret_cast<const char*>(bytes.data()), take);
+    bytes = bytes.subspan(take);
+    if (header_.size() < header_bytes_) return std::nullopt;
+    if (auto problem = OnHeaderComplete()) return ToResponse(*problem);
+  }
+  const size_t frame_bytes = request_.frame_bytes();
+  while (!bytes.empty()) {
+    if (filling_.capacity() < frame_bytes) filling_.reserve(frame_bytes);
+    const size_t take = std::min(bytes.size(), frame_bytes - filling_.size());
+    filling_.insert(filling_.end(), bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(take));
+    bytes = bytes.subspan(take);
+    if (filling_.size() < frame_bytes) break;
+    {
+      const std::lock_guard lock(mutex_);
+      ++unpacking_;
+    }
+    auto box = std::make_shared<std::vector<uint8_t>>(std::exchange(filling_, {}));
+    context_->pool.Post([self = shared_from_this(), index = filled_++, box] {
+      self->UnpackFrame(index, std::move(*box));
+    });
+  }
+  return std::nullopt;
+}
+
+void InferHandler::UnpackFrame(size_t index, std::vector<uint8_t> bytes) {
+  JobUnit unit;
+  try {
+    unit.frames.push_back(FrameFromInterleaved(bytes.data(), 3 * ptrdiff_t{request_.size.width},
+                                               request_.size, SampleType::kU8));
+  } catch (const std::bad_alloc&) {
+    return exchange_->Send(
+        ToResponse(http::ProblemOf(ResourceExhausted("not enough memory for the frames"))));
+  }
+  unit.encode = [context = context_](std::vector<Frame> frames) -> Result<std::vector<uint8_t>> {
+    const auto start = std::chrono::steady_clock::now();
+    const Frame& frame = frames[0];
+    std::vector<uint8_t> out(size_t{3} * static_cast<size_t>(frame.width()) *
+                             static_cast<size_t>(frame.height()));
+    FrameToInterleaved(frame, out.data(), 3 * ptrdiff_t{frame.width()});
+    context->metrics.encode_seconds.Observe(SecondsSince(start));
+    return out;
+  };
+  const std::lock_guard lock(mutex_);
+  --unpacking_;
+  if (abandoned_) return;
+  units_[index] = std::move(unit);
+  if (body_complete_ && unpacking_ == 0) StartJob();
+}
+
+void InferHandler::OnBodyEnd() {
+  const std::lock_guard lock(mutex_);
+  body_complete_ = true;
+  if (unpacking_ == 0 && !abandoned_) StartJob();
+}
+
+void InferHandler::StartJob() {
+  frames_left_ = units_.size();
+  UpscaleJob::Options options;
+  options.key = key_;
+  options.caller = caller_;
+  options.batch_frames = static_cast<size_t>(context_->options.batch_frames);
+  options.deadline = deadline_;
+  UpscaleJob::Sink sink;
+  const auto self = shared_from_this();
+  sink.on_output = [self](size_t index, http::BodyPiece piece) {
+    self->OnOutput(index, std::move(piece));
+  };
+  sink.on_done = [self] { self->exchange_->Finish(); };
+  sink.on_error = [self](size_t, const Status& status) {
+    if (self->answer_started_) return self->exchange_->Abort();
+    self->exchange_->Send(ToResponse(http::ProblemOf(status)));
+  };
+  sink.on_frames_done = [self](size_t frames) {
+    self->grant_->FramesDone(static_cast<int>(frames));
+    self->frames_left_ -= frames;
+    if (self->frames_left_ == 0) self->grant_->DropBytes();
+  };
+  job_ = std::make_shared<UpscaleJob>(std::move(options), &context_->scheduler, &context_->pool,
+                                      cancel_, std::move(sink));
+  job_->Start(std::move(units_));
+}
+
+void InferHandler::OnOutput(size_t, http::BodyPiece piece) {
+  if (!answer_started_) {
+    answer_started_ = true;
+    const FrameSize size{request_.size.width * key_.scale, request_.size.height * key_.scale};
+    const std::string fingerprint =
+        context_->cache.Fingerprint(key_.model, key_.scale).value_or("");
+    std::string json = MakeInferAnswer(request_, key_, size, fingerprint);
+    http::ResponseHead head;
+    head.content_type = "application/octet-stream";
+    head.fields = AnswerFields(key_, fingerprint);
+    head.fields.push_back({"Inference-Header-Content-Length", std::to_string(json.size())});
+    exchange_->Start(std::move(head),
+                     json.size() + static_cast<uint64_t>(request_.frames) * piece.bytes.size());
+    exchange_->Write(http::BodyPiece::Own(std::move(json)));
+  }
+  exchange_->Write(std::move(piece));
+}
+
+void InferHandler::OnAbandoned(http::AbandonReason) {
+  cancel_.Cancel();
+  const std::lock_guard lock(mutex_);
+  abandoned_ = true;
+  units_.clear();
+  if (job_) job_->Cancel();
+  grant_.reset();
+}
+
+void InferHandler::OnSent(size_t unsent_bytes) {
+  const std::lock_guard lock(mutex_);
+  if (job_ && !abandoned_) job_->SetUnsentBytes(unsent_bytes);
+}
+
+}  // namespace octoscale::worker

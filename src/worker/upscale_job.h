@@ -1,0 +1,85 @@
+// One request on its way through the scheduler: batches are submitted no faster than their results
+// can leave, results come out in order, whatever order they were computed in.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/status.h"
+#include "frame/frame.h"
+#include "http/message.h"
+#include "worker/batch_scheduler.h"
+#include "worker/task_pool.h"
+
+namespace octoscale::worker {
+
+// Frames that belong together (a picture and its alpha), and what becomes of their results.
+struct JobUnit {
+  std::vector<Frame> frames;
+  // Turns the upscaled frames into bytes; runs on the pool, may be slow.
+  std::function<Result<std::vector<uint8_t>>(std::vector<Frame>)> encode;
+};
+
+// Thread-safe.
+class UpscaleJob : public std::enable_shared_from_this<UpscaleJob> {
+ public:
+  struct Options {
+    UpscalerKey key;
+    std::string caller;
+    size_t batch_frames = 8;
+    size_t unsent_bytes_max = 32u << 20;  // no further batch is submitted above
+    std::optional<std::chrono::steady_clock::time_point> deadline;
+  };
+  // Called one at a time, from any thread, never after Cancel() has returned.
+  struct Sink {
+    std::function<void(size_t unit, http::BodyPiece bytes)> on_output;  // in order
+    std::function<void()> on_done;
+    std::function<void(size_t unit, Status status)> on_error;  // the last call
+    std::function<void(size_t frames)> on_frames_done;         // upscaled, in any order
+  };
+
+  UpscaleJob(Options options, BatchScheduler* scheduler, TaskPool* pool, CancelToken cancel,
+             Sink sink);
+
+  void Start(std::vector<JobUnit> units);
+  // The token is stopped, and nothing is called any more.
+  void Cancel();
+  // How much of what on_output gave still waits for the peer.
+  void SetUnsentBytes(size_t bytes);
+
+ private:
+  struct Unit {
+    JobUnit input;
+    bool ready = false;
+    http::BodyPiece output;
+  };
+
+  void SubmitMore();
+  void OnTicketDone(size_t first, size_t count, Result<Ticket::Output> result);
+  void EncodeUnit(size_t index, std::vector<Frame> frames, std::shared_ptr<ByteHold> hold);
+  void Fail(size_t index, const Status& status);
+  void EmitReady();
+
+  const Options options_;
+  BatchScheduler* const scheduler_;
+  TaskPool* const pool_;
+  const CancelToken cancel_;
+
+  std::mutex mutex_;
+  Sink sink_;
+  bool ended_ = false;
+  std::vector<Unit> units_;
+  size_t next_submit_ = 0;
+  size_t next_emit_ = 0;
+  int tickets_running_ = 0;
+  size_t unsent_bytes_ = 0;
+};
+
+}  // namespace octoscale::worker

@@ -1,0 +1,45 @@
+// Keeps the upscalers in use, up to a number; the one unused for longest goes first.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "worker/upscaler_provider.h"
+
+namespace octoscale::worker {
+
+// Thread-safe.
+class UpscalerCache {
+ public:
+  UpscalerCache(std::shared_ptr<UpscalerProvider> provider, int upscalers_max);
+
+  // Makes the upscaler when it isn't there; two callers never make the same one twice.
+  // Errors: those of UpscalerProvider::Make.
+  Result<std::shared_ptr<FrameUpscaler>> Get(const UpscalerKey& key);
+
+  // Fingerprint of any loaded upscaler of this model and scale.
+  std::optional<std::string> Fingerprint(const std::string& model, int scale) const;
+
+  UpscalerProvider& provider() { return *provider_; }
+
+ private:
+  struct Entry {
+    std::shared_ptr<FrameUpscaler> upscaler;  // null while being made
+    uint64_t last_use = 0;
+  };
+  void EvictOne();
+
+  const std::shared_ptr<UpscalerProvider> provider_;
+  const size_t upscalers_max_;
+  mutable std::mutex mutex_;
+  std::condition_variable made_;
+  std::map<UpscalerKey, Entry> entries_;
+  std::map<std::pair<std::string, int>, std::string> fingerprints_;
+  uint64_t uses_ = 0;
+};
+
+}  // namespace octoscale::worker

@@ -1,0 +1,83 @@
+// What every handler of a worker shares.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "http/message.h"
+#include "http/problem.h"
+#include "metrics/metrics.h"
+#include "worker/admission.h"
+#include "worker/batch_scheduler.h"
+#include "worker/options.h"
+#include "worker/request_options.h"
+#include "worker/task_pool.h"
+#include "worker/upscaler_cache.h"
+
+namespace octoscale::worker {
+
+enum class LifeStage { kStarting, kReady, kDraining, kFailed };
+const char* LifeStageName(LifeStage stage);
+
+struct WorkerMetrics {
+  explicit WorkerMetrics(metrics::Registry* registry);
+  metrics::Counter& Rejected(const char* reason) const;
+
+  metrics::Registry* registry;
+  SchedulerMetrics scheduler;
+  metrics::Histogram& decode_seconds;
+  metrics::Histogram& encode_seconds;
+};
+
+// Thread-safe. Outlives all handlers.
+struct WorkerContext {
+  WorkerContext(WorkerOptions worker_options, std::shared_ptr<UpscalerProvider> provider);
+  ~WorkerContext();
+
+  // A 503 unless the worker takes requests.
+  std::optional<http::Problem> NotServing() const;
+  // The problem for a request that Admission refused; counts it.
+  http::Problem Refuse(Refusal refusal);
+  // Whose queue a request belongs to: its token and address, or what a trusted proxy says.
+  std::string CallerOf(const http::RequestHead& head) const;
+  // 422 for an input of this size that is over a limit, or whose result would be.
+  std::optional<http::Problem> CheckSize(FrameSize size, int scale) const;
+  // Frames done per second over the last ten seconds or so.
+  double FramesPerSecond();
+
+  const WorkerOptions options;
+  metrics::Registry registry;
+  const WorkerMetrics metrics;
+  UpscalerCache cache;
+  Admission admission;
+  TaskPool pool;
+  BatchScheduler scheduler;
+  std::atomic<LifeStage> stage{LifeStage::kStarting};
+  const std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+
+ private:
+  int RetryAfterSeconds();
+
+  std::mutex rate_mutex_;
+  std::chrono::steady_clock::time_point rate_since_ = start;
+  double rate_frames_ = 0;
+  double rate_ = 0;
+};
+
+// What every answer with pixels says about them.
+std::vector<http::Field> AnswerFields(const UpscalerKey& key, std::string_view fingerprint);
+
+double SecondsSince(std::chrono::steady_clock::time_point start);
+
+// The deadline of X-Deadline-Ms (milliseconds left), if any: 400 when it is no whole number from 1
+// to 86400000, 504 when it is 0.
+struct DeadlineField {
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+  std::optional<http::Problem> problem;
+};
+DeadlineField ReadDeadline(const http::RequestHead& head);
+
+}  // namespace octoscale::worker
