@@ -91,7 +91,7 @@ Result<AvFramePtr> VideoReader::Impl::FirstFrom(double seek_seconds, double targ
     const int64_t start = context->start_time == AV_NOPTS_VALUE ? 0 : context->start_time;
     const int64_t ticks =
         av_rescale_q(start + std::llround(seek_seconds * AV_TIME_BASE), AV_TIME_BASE_Q, base);
-    if (av_seek_frame(context, info.video.stream_index, ticks, AVSEEK_FLAG_BACKWARD) < 0) {
+    if (!demuxer->Seek(info.video.stream_index, ticks)) {
       *too_late = true;
       return AvFramePtr();
     }
@@ -146,11 +146,45 @@ Status VideoReader::Impl::FindFirst() {
                        ", at most " + SizeText(kFrameSideMax, kFrameSideMax) + " is supported");
   }
   first = PropertiesOf(*found);
+  const bool interlaced = found->interlaced_frame != 0;
+  if (interlaced && options.deinterlace == Deinterlace::kAuto) {
+    OCTO_RETURN_IF_ERROR(StartDeinterlacing(&found));
+  }
+  OCTO_RETURN_IF_ERROR(DescribeFirst(*found));
+  info.video.interlaced = interlaced;
+  pending_ = std::move(found);
+  return OkStatus();
+}
+
+// Replaces the first picture by its deinterlaced self.
+Status VideoReader::Impl::StartDeinterlacing(AvFramePtr* found) {
+  OCTO_ASSIGN_OR_RETURN(deinterlacer_, Deinterlacer::Open(**found, stream().time_base));
+  OCTO_RETURN_IF_ERROR(deinterlacer_->Push(std::move(*found)));
+  OCTO_ASSIGN_OR_RETURN(*found, Fetch());
+  if (*found == nullptr) return Internal("the deinterlacer gave no picture");
+  return OkStatus();
+}
+
+// The next picture from the decoder or, if there is one, the deinterlacer; null at the end.
+Result<AvFramePtr> VideoReader::Impl::Fetch() {
+  while (deinterlacer_) {
+    OCTO_ASSIGN_OR_RETURN(AvFramePtr ready, deinterlacer_->Pull());
+    if (ready || deinterlacer_drained_) return ready;
+    OCTO_ASSIGN_OR_RETURN(AvFramePtr next, decoder->Next());
+    if (next) OCTO_RETURN_IF_ERROR(CheckGeometry(*next));
+    deinterlacer_drained_ = next == nullptr;
+    OCTO_RETURN_IF_ERROR(deinterlacer_->Push(std::move(next)));
+  }
+  return decoder->Next();
+}
+
+Status VideoReader::Impl::DescribeFirst(const AVFrame& found) {
+  first = PropertiesOf(found);
   info = DescribeMedia(demuxer->path(), *demuxer->context(), info.video.stream_index,
-                       decoder->context(), *found);
+                       decoder->context(), found);
   const AVRational base = stream().time_base;
   const int64_t pts =
-      found->best_effort_timestamp == AV_NOPTS_VALUE ? 0 : found->best_effort_timestamp;
+      found.best_effort_timestamp == AV_NOPTS_VALUE ? 0 : found.best_effort_timestamp;
   PlaceOrigin(pts);
   if (options.duration_seconds > 0) {
     end_ticks_ = pts + std::max<int64_t>(1, std::llround(options.duration_seconds / av_q2d(base)));
@@ -166,7 +200,6 @@ Status VideoReader::Impl::FindFirst() {
   if (options.frames > 0) {
     video.frames = video.frames > 0 ? std::min(video.frames, options.frames) : options.frames;
   }
-  pending_ = std::move(found);
   return OkStatus();
 }
 
@@ -230,7 +263,7 @@ Result<std::optional<Picture>> VideoReader::Impl::Next() {
   const int64_t pts = PlaceInTime(*pending_);
   AvFramePtr following;
   if (!ended_) {
-    OCTO_ASSIGN_OR_RETURN(following, decoder->Next());
+    OCTO_ASSIGN_OR_RETURN(following, Fetch());
     ended_ = following == nullptr;
     if (following && LimitReached(*following)) {
       stopped_at_limit = true;
@@ -246,6 +279,7 @@ Result<std::optional<Picture>> VideoReader::Impl::Next() {
   }
   if (ended_) following.reset();
   ++pictures;
+  interlaced_pictures_ += pending_->interlaced_frame != 0;
   Picture picture = MakePicture(std::move(pending_), time);
   pending_ = std::move(following);
   return std::optional<Picture>(std::move(picture));
@@ -265,6 +299,14 @@ std::vector<std::string> VideoReader::Impl::Warnings() const {
   if (repaired_times_ > 0) {
     all.push_back(path + ": " + std::to_string(repaired_times_) +
                   " pictures had the time of an earlier one and were moved up");
+  }
+  if (demuxer->joins() > 0) {
+    all.push_back(path + ": its clock starts anew " + std::to_string(demuxer->joins()) +
+                  " times; the parts are joined without gaps");
+  }
+  if (interlaced_pictures_ > 0) {
+    all.push_back(path + ": " + std::to_string(interlaced_pictures_) +
+                  " interlaced pictures were taken as they are; their fields may comb");
   }
   if (!demuxer->truncation().empty()) {
     all.push_back(path + ": the file is cut off: " + demuxer->truncation());
