@@ -48,10 +48,17 @@ Status VideoReader::Impl::Start(const std::string& path, const ReaderOptions& re
   options = reader_options;
   cancel = token;
   OCTO_RETURN_IF_ERROR(CheckOptions(options));
-  OCTO_ASSIGN_OR_RETURN(demuxer, Demuxer::Open(path, cancel));
-  demuxer->set_allow_truncated(options.allow_truncated);
-  OCTO_RETURN_IF_ERROR(OpenDecoder());
+  info.path = path;
+  OCTO_RETURN_IF_ERROR(OpenFile());
   return FindFirst();
+}
+
+Status VideoReader::Impl::OpenFile() {
+  warnings_.clear();
+  decoder.reset();
+  OCTO_ASSIGN_OR_RETURN(demuxer, Demuxer::Open(info.path, cancel));
+  demuxer->set_allow_truncated(options.allow_truncated);
+  return OpenDecoder();
 }
 
 Status VideoReader::Impl::OpenDecoder() {
@@ -100,32 +107,40 @@ Result<AvFramePtr> VideoReader::Impl::FirstFrom(double seek_seconds, double targ
   const double file_start =
       context->start_time == AV_NOPTS_VALUE ? 0 : context->start_time / double{AV_TIME_BASE};
   const double target = file_start + target_seconds;
-  bool is_first = true;
+  // Half a tick of slack: start times are typed in decimals.
+  const double slack = 0.5 * av_q2d(base);
   while (true) {
     OCTO_ASSIGN_OR_RETURN(AvFramePtr frame, decoder->Next());
+    const int64_t keyframe = decoder->keyframe_pts();
+    *too_late = frame == nullptr || (frame->flags & AV_FRAME_FLAG_CORRUPT) != 0 ||
+                (seek_seconds >= 0 && keyframe != AV_NOPTS_VALUE &&
+                 keyframe * av_q2d(base) + decoder->keyframe_doubt_seconds() > target + slack);
     if (!frame) return frame;
     const int64_t pts = frame->best_effort_timestamp;
     const double time = pts == AV_NOPTS_VALUE ? file_start : pts * av_q2d(base);
-    // Half a tick of slack: start times are typed in decimals.
-    if (time + 0.5 * av_q2d(base) >= target) {
-      *too_late = is_first && seek_seconds > 0 && time > target + 1e-6;
-      return frame;
-    }
-    is_first = false;
+    if (time + slack >= target) return frame;
   }
+}
+
+// A container's seek may land behind the target, or where pictures lack their references (sparse
+// indexes, open GOPs): step back until decoding begins well before it, at worst with the file.
+Result<AvFramePtr> VideoReader::Impl::FindStart() {
+  for (const double back : {0.0, 2.0, 10.0, 60.0}) {
+    if (options.start_seconds - back <= 0) break;
+    bool too_late = false;
+    OCTO_ASSIGN_OR_RETURN(AvFramePtr found, FirstFrom(options.start_seconds - back,
+                                                      options.start_seconds, &too_late));
+    if (!too_late) return found;
+  }
+  OCTO_RETURN_IF_ERROR(OpenFile());
+  bool too_late = false;
+  return FirstFrom(-1, options.start_seconds, &too_late);
 }
 
 Status VideoReader::Impl::FindFirst() {
   AvFramePtr found;
   if (options.start_seconds > 0) {
-    // A container's seek may land behind the target (open GOPs, sparse indexes): step back until
-    // the pictures before the target were seen, at worst from the beginning.
-    for (const double back : {0.0, 2.0, 10.0, 60.0, options.start_seconds}) {
-      bool too_late = false;
-      const double seek = std::max(0.0, options.start_seconds - back);
-      OCTO_ASSIGN_OR_RETURN(found, FirstFrom(seek, options.start_seconds, &too_late));
-      if (!too_late || seek == 0) break;
-    }
+    OCTO_ASSIGN_OR_RETURN(found, FindStart());
     if (!found) {
       return InvalidArgument(demuxer->path() + ": nothing to read at " +
                              SecondsText(options.start_seconds) + "; the video lasts " +

@@ -33,7 +33,9 @@ struct VideoReader::Impl {
   bool stopped_at_limit = false;
 
  private:
+  Status OpenFile();
   Status OpenDecoder();
+  Result<AvFramePtr> FindStart();
   Status FindFirst();
   Result<AvFramePtr> FirstFrom(double seek_seconds, double target_seconds, bool* too_late);
   Result<AvFramePtr> Fetch();
