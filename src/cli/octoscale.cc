@@ -75,6 +75,7 @@ int RunOctoscale(int argc, char** argv) {
   AddModelsCommand(app, exit_code);
   AddBenchCommand(app, exit_code);
   AddDevicesCommand(app, exit_code);
+  AddWorkerCommand(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -263,17 +263,15 @@ void BatchScheduler::Execute(Execution* execution) {
   const Clock::time_point start = execution->start;
   uint64_t output_bytes = 0;
   std::vector<Frame> frames;
-  std::optional<Clock::time_point> last_deadline = Clock::time_point::min();
+  bool all_have_deadlines = true;
+  Clock::time_point last_deadline = Clock::time_point::min();
   for (Waiting& member : execution->members) {
     if (metrics_.queue_seconds) metrics_.queue_seconds->Observe(Seconds(start - member.since));
     output_bytes += member.output_bytes;
-    if (!member.ticket.deadline) {
-      last_deadline.reset();
-    } else if (last_deadline) {
-      last_deadline = std::max(*last_deadline, *member.ticket.deadline);
-    }
+    all_have_deadlines = all_have_deadlines && member.ticket.deadline.has_value();
+    last_deadline = std::max(last_deadline, member.ticket.deadline.value_or(last_deadline));
   }
-  if (last_deadline) execution->cancel.SetDeadline(*last_deadline);
+  if (all_have_deadlines) execution->cancel.SetDeadline(last_deadline);
   {
     const std::lock_guard lock(shared_->mutex);
     CancelUnwanted();  // a token may have stopped before this execution was known

@@ -47,16 +47,17 @@ class SimulatedUpscaler : public FrameUpscaler {
 
   Result<std::vector<Frame>> Upscale(std::vector<Frame> batch, const CancelToken& cancel) override {
     const std::lock_guard lock(mutex_);
-    const auto end = std::chrono::steady_clock::now() + per_frame_ * batch.size();
+    using Clock = std::chrono::steady_clock;
+    const Clock::time_point end = Clock::now() + per_frame_ * static_cast<int64_t>(batch.size());
     std::vector<Frame> out;
     for (const Frame& frame : batch) {
       OCTO_RETURN_IF_ERROR(cancel.Check());
       out.push_back(RepeatPixels(frame, info_.scale));
     }
-    while (std::chrono::steady_clock::now() < end) {
+    while (Clock::now() < end) {
       OCTO_RETURN_IF_ERROR(cancel.Check());
       std::this_thread::sleep_until(
-          std::min(end, std::chrono::steady_clock::now() + std::chrono::milliseconds(1)));
+          std::min<Clock::time_point>(end, Clock::now() + std::chrono::milliseconds(1)));
     }
     return out;
   }

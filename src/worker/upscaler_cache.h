@@ -24,7 +24,7 @@ class UpscalerCache {
   // Fingerprint of any loaded upscaler of this model and scale.
   std::optional<std::string> Fingerprint(const std::string& model, int scale) const;
 
-  UpscalerProvider& provider() { return *provider_; }
+  UpscalerProvider& provider() const { return *provider_; }
 
  private:
   struct Entry {
