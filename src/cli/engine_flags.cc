@@ -15,16 +15,6 @@ constexpr int kScaleMax = 4;
 constexpr int kBatchMax = 1024;
 constexpr int kThreadsMax = 1024;
 
-Result<int> ParsePatchSize(const std::string& text) {
-  if (text == "auto") return 0;
-  int value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error == std::errc() && stop == end && value >= 1 && value <= kFrameSideMax) return value;
-  return InvalidArgument("--patch-size is 'auto' or 1 to " + std::to_string(kFrameSideMax) +
-                         ", not '" + text + "'");
-}
-
 // The scale of the weights to load: the asked one, or the largest there is when a resize follows.
 Result<int> GraphScale(const ModelEntry& entry, const EngineFlags& flags) {
   const auto graph = GraphOfScale(entry, flags.scale);
@@ -37,6 +27,16 @@ Result<int> GraphScale(const ModelEntry& entry, const EngineFlags& flags) {
 }
 
 }  // namespace
+
+Result<int> ParsePatchSize(const std::string& text) {
+  if (text == "auto") return 0;
+  int value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error == std::errc() && stop == end && value >= 1 && value <= kFrameSideMax) return value;
+  return InvalidArgument("--patch-size is 'auto' or 1 to " + std::to_string(kFrameSideMax) +
+                         ", not '" + text + "'");
+}
 
 void AddEngineFlags(CLI::App& command, EngineFlags& flags) {
   command.add_option("-m,--model", flags.model, "Network; `octoscale models list` shows them")

@@ -27,6 +27,9 @@ struct EngineFlags {
 // Adds -m, -s, --precision, -b, --patch-size, --threads, --resample and --models-dir.
 void AddEngineFlags(CLI::App& command, EngineFlags& flags);
 
+// 0 for "auto". InvalidArgument when it is neither that nor a number of pixels.
+Result<int> ParsePatchSize(const std::string& text);
+
 // Loads the model and packs it. Errors: InvalidArgument (unknown model, a scale that it lacks, with
 // the scales that it has and --resample as the remedy; values out of range), NotFound (not
 // installed), CorruptInput (damaged weights), ResourceExhausted.

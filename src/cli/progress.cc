@@ -5,6 +5,7 @@
 
 #include "cli/message.h"
 #include "cli/terminal.h"
+#include "cli/worker_table.h"
 
 namespace octoscale {
 namespace {
@@ -25,6 +26,24 @@ void PrintEvent(const nlohmann::ordered_json& event) {
       event.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   std::fwrite(line.data(), 1, line.size(), stdout);
   std::fflush(stdout);
+}
+
+using WorkerReports = std::vector<coordinator::WorkerReport>;
+
+nlohmann::ordered_json WorkersJson(const WorkerReports& reports) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < reports.size(); ++i) {
+    const coordinator::WorkerReport& report = reports[i];
+    list.push_back({{"name", report.name},
+                    {"state", report.state},
+                    {"batches", report.batches},
+                    {"frames", report.frames},
+                    {"share", Rounded(WorkerShare(reports, i))},
+                    {"fps", Rounded(report.fps())},
+                    {"retries", report.retries},
+                    {"hedges", report.hedges}});
+  }
+  return list;
 }
 
 nlohmann::ordered_json ProgressEvent(int64_t done, int64_t total, double fps) {
@@ -84,18 +103,23 @@ ProgressPrinter::ProgressPrinter(ProgressMode mode, bool folder)
 void ProgressPrinter::Update(int64_t frames_done, int64_t frames_total, double fps) {
   const Clock::time_point now = Clock::now();
   if (mode_ == ProgressMode::kNone || now < next_update_) return;
+  const WorkerReports workers = workers_ ? workers_() : WorkerReports();
+  const std::string shares = workers.empty() ? "" : "  " + WorkerSharesText(workers);
   switch (mode_) {
-    case ProgressMode::kJson:
-      PrintEvent(ProgressEvent(frames_done, frames_total, fps));
+    case ProgressMode::kJson: {
+      nlohmann::ordered_json event = ProgressEvent(frames_done, frames_total, fps);
+      if (!workers.empty()) event["workers"] = WorkersJson(workers);
+      PrintEvent(event);
       next_update_ = now + kBarInterval;
       return;
+    }
     case ProgressMode::kBar:
-      RewriteStatusLine(BarText(frames_done, frames_total, fps));
+      RewriteStatusLine(BarText(frames_done, frames_total, fps) + shares);
       bar_shown_ = true;
       next_update_ = now + kBarInterval;
       return;
     default:
-      PrintInfo(LineText(frames_done, frames_total, fps));
+      PrintInfo(LineText(frames_done, frames_total, fps) + shares);
       next_update_ = now + kLineInterval;
   }
 }
@@ -151,6 +175,16 @@ void ProgressPrinter::FolderDone(const FolderSummary& summary) {
             std::to_string(summary.files) + " files done, " + std::to_string(summary.failed) +
             " failed; " + std::to_string(summary.frames) + " frames in " +
             Fixed(summary.seconds, 1) + " s");
+}
+
+void ProgressPrinter::WorkersDone() {
+  const WorkerReports workers = workers_ ? workers_() : WorkerReports();
+  if (workers.empty() || mode_ == ProgressMode::kNone) return;
+  ClearBar();
+  if (mode_ == ProgressMode::kJson) {
+    return PrintEvent({{"event", "workers"}, {"workers", WorkersJson(workers)}});
+  }
+  for (const std::string& line : WorkerTable(workers)) PrintInfo(line);
 }
 
 void ProgressPrinter::Warn(const std::string& text) {

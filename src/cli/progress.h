@@ -3,9 +3,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
+#include "coordinator/worker_report.h"
 
 namespace octoscale {
 
@@ -36,6 +39,12 @@ class ProgressPrinter {
  public:
   ProgressPrinter(ProgressMode mode, bool folder);
 
+  using WorkerSource = std::function<std::vector<coordinator::WorkerReport>()>;
+  // Shows the workers' shares with the progress. May be empty.
+  void ShowWorkers(WorkerSource source) { workers_ = std::move(source); }
+  // The table, before the last event or message.
+  void WorkersDone();
+
   // frames_total: 0 when unknown.
   void Update(int64_t frames_done, int64_t frames_total, double fps);
   void FileDone(const FileSummary& summary);
@@ -52,6 +61,7 @@ class ProgressPrinter {
   bool terminal_;
   bool bar_shown_ = false;
   Clock::time_point next_update_;
+  WorkerSource workers_;
 };
 
 }  // namespace octoscale

@@ -7,6 +7,7 @@
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/message.h"
+#include "cli/remote_flags.h"
 #include "cli/upscale_job.h"
 #include "cli/video_flags.h"
 
@@ -32,8 +33,23 @@ struct UpscaleFlags {
   std::string progress = "auto";
   int jpeg_quality = 95;
   EngineFlags engine;
+  RemoteFlags remote;
   VideoFlags video;
 };
+
+// The fleet of a job stays with its upscaler; `fleet` lets the progress look at it meanwhile.
+void UseWorkers(const UpscaleFlags& flags, UpscaleJob& job) {
+  auto fleet = std::make_shared<const coordinator::WorkerFleet*>(nullptr);
+  job.make_upscaler = [&flags, fleet]() -> Result<std::unique_ptr<FrameUpscaler>> {
+    OCTO_ASSIGN_OR_RETURN(std::unique_ptr<coordinator::WorkerFleet> upscaler,
+                          CreateFleet(flags.remote, flags.engine, PrintWarning, InterruptToken()));
+    *fleet = upscaler.get();
+    return std::unique_ptr<FrameUpscaler>(std::move(upscaler));
+  };
+  job.workers = [fleet] {
+    return *fleet == nullptr ? std::vector<coordinator::WorkerReport>() : (*fleet)->Reports();
+  };
+}
 
 int RunUpscale(const UpscaleFlags& flags) {
   if (flags.input == "-" || flags.output == "-") {
@@ -44,6 +60,8 @@ int RunUpscale(const UpscaleFlags& flags) {
   if (!progress.ok()) return ReportFailure(progress.status());
   const auto pipeline = ResolveVideoFlags(flags.video);
   if (!pipeline.ok()) return ReportFailure(pipeline.status());
+  const Status remote = CheckRemoteFlags(flags.remote, flags.engine);
+  if (!remote.ok()) return ReportFailure(remote);
 
   UpscaleJob job;
   job.input = flags.input;
@@ -58,6 +76,7 @@ int RunUpscale(const UpscaleFlags& flags) {
                           CreateEngineUpscaler(flags.engine));
     return std::unique_ptr<FrameUpscaler>(std::move(upscaler));
   };
+  if (flags.remote.used()) UseWorkers(flags, job);
   return RunUpscaleJob(job, InterruptToken());
 }
 
@@ -97,6 +116,7 @@ void AddUpscaleCommand(CLI::App& app, int& exit_code) {
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
   AddEngineFlags(*command, flags->engine);
+  AddRemoteFlags(*command, flags->remote);
   AddVideoFlags(*command, flags->video);
   AddStreamFlags(*command, flags->video.pipeline.writer);
   command->footer(kFooter);

@@ -57,7 +57,9 @@ Status CheckPictureOutput(const std::string& input, const std::string& output, b
 class JobRunner {
  public:
   JobRunner(const UpscaleJob& job, const CancelToken& cancel, bool folder)
-      : job_(job), cancel_(cancel), printer_(job.progress, folder) {}
+      : job_(job), cancel_(cancel), printer_(job.progress, folder) {
+    printer_.ShowWorkers(job.workers);
+  }
 
   Result<FileSummary> RunFile(const std::string& input, const std::string& output);
   int RunFolder();
@@ -156,6 +158,7 @@ int JobRunner::RunFolder() {
     }
   }
   summary.seconds = SecondsSince(start);
+  printer_.WorkersDone();
   printer_.FolderDone(summary);
   return summary.failed == 0 ? kExitDone : kExitFailed;
 }
@@ -168,6 +171,7 @@ int RunUpscaleJob(const UpscaleJob& job, const CancelToken& cancel) {
   JobRunner runner(job, cancel, folder);
   if (folder) return runner.RunFolder();
   const auto done = runner.RunFile(job.input, job.output);
+  runner.printer().WorkersDone();
   if (done.ok()) {
     runner.printer().FileDone(*done);
     return kExitDone;

@@ -24,6 +24,8 @@ struct UpscaleJob {
   EncodeOptions image;
   // Called once, after the paths were checked and before the first frame.
   std::function<Result<std::unique_ptr<FrameUpscaler>>()> make_upscaler;
+  // What remote workers do; empty when there are none.
+  ProgressPrinter::WorkerSource workers;
 };
 
 // Returns the process's exit code; everything was reported. In a folder a file that fails is

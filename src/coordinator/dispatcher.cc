@@ -228,7 +228,7 @@ void Dispatcher::CheckStarved(Clock::time_point now) {
       (refused ? std::string("no worker is left: ")
                : "no worker took work for " +
                      std::to_string(options_.worker_timeout.count() / 1000) + " s: ") +
-      AllReasons() + "; what is done so far can be resumed";
+      AllReasons();
   FailAll(Unavailable(text));
 }
 

@@ -21,6 +21,7 @@
 #include "coordinator/infer_message.h"
 #include "coordinator/speed.h"
 #include "coordinator/trace_id.h"
+#include "coordinator/worker_report.h"
 #include "http/client.h"
 
 namespace octoscale::coordinator {
@@ -45,19 +46,6 @@ struct DispatcherOptions {
   std::function<void(const std::string& line)> on_event;
   // Called with "NAME is not used: why" for a worker that is refused for good. May be empty.
   std::function<void(const std::string& warning)> on_refused;
-};
-
-// How one worker did so far.
-struct WorkerReport {
-  std::string name;        // its URL, or "worker 3" for a local one
-  std::string state;       // "up", "down", "refused", "joining"
-  std::string reason;      // why it isn't up
-  int64_t batches = 0;     // taken from it
-  int64_t frames = 0;      // in those
-  double busy_seconds = 0; // that it computed for those
-  int64_t retries = 0;     // batches that it failed at and that were sent again
-  int64_t hedges = 0;      // batches sent to it because another worker was late
-  double fps() const { return busy_seconds > 0 ? static_cast<double>(frames) / busy_seconds : 0; }
 };
 
 struct JobOutcome {
