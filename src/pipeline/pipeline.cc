@@ -404,4 +404,15 @@ Result<PipelineReport> RunPipeline(const std::string& input, const std::string& 
   return report;
 }
 
+Result<SinkReport> RunPipelineInto(FrameSink& sink, const std::string& input,
+                                   FrameUpscaler& upscaler, const PipelineOptions& options,
+                                   const ProgressCallback& progress, const CancelToken& cancel) {
+  OCTO_RETURN_IF_ERROR(CheckOptions(options));
+  OCTO_ASSIGN_OR_RETURN(const std::unique_ptr<VideoReader> reader,
+                        VideoReader::Open(input, options.reader, cancel));
+  OCTO_RETURN_IF_ERROR(CheckScale(reader->info().video, upscaler.info().scale));
+  PipelineRun run(reader.get(), &upscaler, &sink, options, progress);
+  return run.Run(cancel);
+}
+
 }  // namespace octoscale

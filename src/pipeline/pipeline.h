@@ -11,6 +11,7 @@
 #include "base/cancel.h"
 #include "base/status.h"
 #include "frame/frame_upscaler.h"
+#include "pipeline/frame_sink.h"
 #include "video/media_info.h"
 #include "video/video_reader.h"
 #include "video/video_writer.h"
@@ -84,6 +85,13 @@ Status CheckPipelineOutput(const std::string& input, const std::string& output,
 // segments, where options.journal asked for one), and the first error comes back with its cause.
 // Errors: those of VideoReader, VideoWriter, SegmentSink and FrameUpscaler.
 Result<PipelineReport> RunPipeline(const std::string& input, const std::string& output,
+                                   FrameUpscaler& upscaler, const PipelineOptions& options,
+                                   const ProgressCallback& progress = {},
+                                   const CancelToken& cancel = {});
+
+// The same up to the encoder: upscaled frames go into `sink`, which is finished after the last one.
+// `options.writer` is not used. Errors: those of VideoReader, FrameUpscaler and `sink`.
+Result<SinkReport> RunPipelineInto(FrameSink& sink, const std::string& input,
                                    FrameUpscaler& upscaler, const PipelineOptions& options,
                                    const ProgressCallback& progress = {},
                                    const CancelToken& cancel = {});
