@@ -18,6 +18,7 @@ constexpr std::chrono::milliseconds kTick{100};
 // Frames that go nowhere: what is measured is decoding and upscaling.
 class DiscardingSink : public FrameSink {
  public:
+  const PictureFormat& format() const override { return format_; }
   Status Write(int64_t, Frame, FrameTime) override {
     ++frames_;
     return OkStatus();
@@ -29,6 +30,7 @@ class DiscardingSink : public FrameSink {
   }
 
  private:
+  PictureFormat format_;
   int64_t frames_ = 0;
 };
 
