@@ -159,6 +159,33 @@ TEST(PictureTagsTest, UnusualSourcesDecode) {
   }
 }
 
+TEST(PictureTagsTest, InterlacedPicturesAreDeinterlacedOrNamed) {
+  TempDir dir;
+  Ffmpeg(
+      "-f lavfi -i testsrc2=s=64x48:r=50 -frames:v 40 -vf interlace -c:v libx264 -flags "
+      "+ildct+ilme "
+      "-x264-params tff=1 -pix_fmt yuv420p " +
+      Quote(dir / "in.mkv"));
+  const std::vector<double> times = FrameTimes(dir / "in.mkv");
+  ASSERT_EQ(FrameEntries(dir / "in.mkv", "interlaced_frame").front(), "1");
+  EXPECT_EQ(DoubleOk(dir / "in.mkv", dir / "out.mkv", WithCodec("ffv1")).warnings.size(), 0u);
+  EXPECT_EQ(FrameTimes(dir / "out.mkv"), times);
+  // The reference: the same filter in the ffmpeg program.
+  EXPECT_EQ(FrameHashes(dir / "out.mkv", "yuv420p").size(), times.size());
+  Ffmpeg("-i " + Quote(dir / "in.mkv") +
+         " -vf bwdif=send_frame:auto:interlaced -fps_mode passthrough "
+         "-c:v ffv1 " +
+         Quote(dir / "whole.mkv"));
+  DoubleOk(dir / "whole.mkv", dir / "whole2.mkv", WithCodec("ffv1"));
+  EXPECT_EQ(FrameHashes(dir / "out.mkv", "yuv420p"), FrameHashes(dir / "whole2.mkv", "yuv420p"));
+
+  PipelineOptions options;
+  options.reader.deinterlace = Deinterlace::kOff;
+  const PipelineReport report = DoubleOk(dir / "in.mkv", dir / "off.mkv", options);
+  EXPECT_THAT(AllText(report.warnings), HasSubstr("interlaced pictures were taken as they are"));
+  EXPECT_EQ(FrameEntries(dir / "off.mkv", "interlaced_frame").front(), "1");
+}
+
 TEST(PictureTagsTest, ImageSequenceIsAVideo) {
   TempDir dir;
   Ffmpeg("-f lavfi -i testsrc2=s=64x48:r=25 -frames:v 6 " + Quote(dir / "frame_%06d.png"));

@@ -104,15 +104,24 @@ TEST(StreamsTest, SubtitlesAreCopiedWhereTheContainerHoldsThem) {
   EXPECT_THAT(Subtitles(dir / "out.mkv"), HasSubstr("00:00:00,500 --> 00:00:00,900"));
 }
 
-TEST(StreamsTest, PictureSubtitlesAreLeftOutByName) {
+TEST(StreamsTest, PictureSubtitlesAreCopiedOrLeftOutByName) {
   TempDir dir;
-  WriteSubtitles(dir / "in.srt");
-  // FFmpeg makes no picture subtitles from text; take them from a subtitle canvas.
-  Ffmpeg("-f lavfi -i testsrc2=s=64x48:r=25:d=1 -f lavfi -i testsrc2=s=64x48:r=1:d=1" +
-         std::string(kX264) + "-map 0:v -metadata title=x " + Quote(dir / "in.mkv"));
-  RunShell("printf 'PG' > " + Quote(dir / "x.sup"));
-  WriterOptions options;
-  EXPECT_TRUE(options.copy_subtitles);
+  // Blu-ray subtitles: segments of "PG", two 90 kHz times, a type (0x80: end of a display set) and
+  // a length of 0.
+  std::string segments;
+  for (const char time : {0x10, 0x20, 0x30}) {
+    segments += std::string("PG\0\0", 4) + time + std::string("\0\0\0\0\0\x80\0\0", 8);
+  }
+  WriteText(dir / "in.sup", segments);
+  Ffmpeg(std::string(kVideo) + "-f sup -i " + Quote(dir / "in.sup") + " -map 0 -map 1" + kX264 +
+         "-c:s copy " + Quote(dir / "in.mkv"));
+  EXPECT_EQ(DoubleOk(dir / "in.mkv", dir / "out.mkv").subtitle_streams, 1);
+  EXPECT_THAT(Ffprobe(dir / "out.mkv", "-select_streams s -show_entries stream=codec_name"),
+              HasSubstr("hdmv_pgs_subtitle"));
+  const PipelineReport report = DoubleOk(dir / "in.mkv", dir / "out.mp4");
+  EXPECT_EQ(report.subtitle_streams, 0);
+  EXPECT_THAT(AllText(report.warnings),
+              HasSubstr("subtitle stream 1 (hdmv_pgs_subtitle) is left out"));
 }
 
 TEST(StreamsTest, ChaptersAndMetadataAreKept) {
@@ -140,6 +149,18 @@ TEST(StreamsTest, ChaptersAndMetadataAreKept) {
   EXPECT_EQ(DoubleOk(dir / "in.mkv", dir / "bare.mkv", options).chapters, 0);
   EXPECT_THAT(Ffprobe(dir / "bare.mkv", "-show_chapters -show_entries format_tags"),
               Not(HasSubstr("film")));
+}
+
+TEST(StreamsTest, UnusualTagsAreKeptInEveryContainer) {
+  TempDir dir;
+  Ffmpeg(std::string(kVideo) + kX264 + "-metadata title=T -metadata catalogue=K9 " +
+         Quote(dir / "in.mkv"));
+  for (const char* name : {"out.mkv", "out.mp4", "out.mov"}) {
+    DoubleOk(dir / "in.mkv", dir / name);
+    const std::string tags = Ffprobe(dir / name, "-show_entries format_tags");
+    EXPECT_THAT(tags, HasSubstr("title=T")) << name;
+    EXPECT_THAT(tags, ContainsRegex("[cC][aA][tT][aA][lL][oO][gG][uU][eE]=K9")) << name;
+  }
 }
 
 TEST(StreamsTest, ChaptersAreCutToTheAskedPart) {

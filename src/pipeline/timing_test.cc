@@ -140,6 +140,27 @@ TEST(TimingTest, DuplicateTimesLoseNoFrame) {
   EXPECT_THAT(AllText(report.warnings), HasSubstr("moved up"));
 }
 
+TEST(TimingTest, ClockThatStartsAnewIsJoined) {
+  TempDir dir;
+  Ffmpeg(
+      "-f lavfi -i testsrc2=s=64x48:r=25:d=2 -f lavfi -i sine=d=2 -c:v libx264 -bf 2 "
+      "-pix_fmt yuv420p -c:a mp2 " +
+      Quote(dir / "part.ts"));
+  RunShell("cat " + Quote(dir / "part.ts") + " " + Quote(dir / "part.ts") + " > " +
+           Quote(dir / "in.ts"));
+  const PipelineReport report = DoubleOk(dir / "in.ts", dir / "out.mp4");
+  EXPECT_EQ(report.frames, 100);
+  EXPECT_THAT(AllText(report.warnings), HasSubstr("starts anew 1 times"));
+  const std::vector<double> times = FrameTimes(dir / "out.mp4");
+  ASSERT_EQ(times.size(), 100u);
+  for (size_t i = 1; i < times.size(); ++i) {
+    EXPECT_NEAR(times[i] - times[i - 1], 0.04, i == 50 ? 0.1 : 0.001) << i;
+  }
+  const double audio = std::stod(
+      Ffprobe(dir / "out.mp4", "-select_streams a:0 -show_entries stream=duration").substr(9));
+  EXPECT_NEAR(audio, 4, 0.1);
+}
+
 TEST(TimingTest, EditListIsHonoured) {
   TempDir dir;
   Ffmpeg("-f lavfi -i testsrc2=s=64x48:r=25:d=2 -c:v libx264 -g 50 -pix_fmt yuv420p " +

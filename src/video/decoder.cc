@@ -4,6 +4,11 @@
 #include <new>
 
 namespace octoscale {
+namespace {
+
+constexpr double kReorderSecondsMax = 0.5;  // between decoding and showing a keyframe
+
+}  // namespace
 
 Decoder::Decoder(Demuxer* demuxer, int stream_index)
     : demuxer_(demuxer), stream_index_(stream_index), packet_(NewAvPacket()) {}
@@ -33,6 +38,8 @@ Result<std::unique_ptr<Decoder>> Decoder::Open(Demuxer* demuxer, int stream_inde
 void Decoder::Flush() {
   avcodec_flush_buffers(codec_.get());
   draining_ = false;
+  needs_keyframe_ = true;
+  keyframe_pts_ = AV_NOPTS_VALUE;
 }
 
 Status Decoder::FeedPacket() {
@@ -44,6 +51,13 @@ Status Decoder::FeedPacket() {
     if (av_packet_get_side_data(packet_.get(), AV_PKT_DATA_ENCRYPTION_INFO, nullptr) != nullptr) {
       return Unsupported(demuxer_->path() + ": the video is encrypted; decrypt it first");
     }
+    if (needs_keyframe_ && (packet_->flags & AV_PKT_FLAG_KEY) == 0) continue;
+    if (needs_keyframe_) {
+      const bool has_pts = packet_->pts != AV_NOPTS_VALUE;
+      keyframe_pts_ = has_pts ? packet_->pts : packet_->dts;
+      keyframe_doubt_seconds_ = has_pts ? 0 : kReorderSecondsMax;
+    }
+    needs_keyframe_ = false;
     if (packet_->flags & AV_PKT_FLAG_CORRUPT) ++counts_.bad_packets;
     const int error = avcodec_send_packet(codec_.get(), packet_.get());
     if (error == 0) return OkStatus();

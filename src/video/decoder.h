@@ -24,8 +24,13 @@ class Decoder {
   // The next frame in presentation order; null once everything is drained. A damaged packet is
   // counted and skipped; a failed read is an error.
   Result<AvFramePtr> Next();
-  // Forgets buffered frames after a seek.
+  // After a seek: forgets buffered frames, and decodes nothing before the next keyframe.
   void Flush();
+  // PTS of the keyframe that decoding began with after Flush(), in stream ticks; AV_NOPTS_VALUE
+  // when unknown. Pictures that are shown before it may lack their references.
+  int64_t keyframe_pts() const { return keyframe_pts_; }
+  // How much later it may be shown: containers such as AVI give decoding times only.
+  double keyframe_doubt_seconds() const { return keyframe_doubt_seconds_; }
 
   const DecoderCounts& counts() const { return counts_; }
   const AVCodecContext& context() const { return *codec_; }
@@ -39,6 +44,9 @@ class Decoder {
   AvCodecPtr codec_;
   AvPacketPtr packet_;
   bool draining_ = false;
+  bool needs_keyframe_ = false;
+  int64_t keyframe_pts_ = AV_NOPTS_VALUE;
+  double keyframe_doubt_seconds_ = 0;
   DecoderCounts counts_;
 };
 

@@ -8,6 +8,8 @@
 namespace octoscale {
 namespace {
 
+constexpr int64_t kBackwardJumpMicroseconds = 500'000;
+
 bool IsSequencePattern(const std::string& path) { return av_filename_number_test(path.c_str()); }
 
 Status CheckPath(const std::string& path) {
@@ -146,11 +148,46 @@ std::string Demuxer::FindTruncation() const {
   return {};
 }
 
+// Transport and program streams may restart their clock anywhere. Where the decoding times of sound
+// or picture jump back, all later times are moved so that the stream goes on without a gap. A jump
+// forward is a gap, and stays one.
+void Demuxer::JoinTimes(AVPacket* packet) {
+  if ((context_->iformat->flags & AVFMT_TS_DISCONT) == 0 || packet->dts == AV_NOPTS_VALUE) return;
+  const AVMediaType type = context_->streams[packet->stream_index]->codecpar->codec_type;
+  const bool continuous = type == AVMEDIA_TYPE_VIDEO || type == AVMEDIA_TYPE_AUDIO;
+  const AVRational base = context_->streams[packet->stream_index]->time_base;
+  expected_dts_us_.resize(context_->nb_streams, AV_NOPTS_VALUE);
+  int64_t& expected = expected_dts_us_[packet->stream_index];
+  const int64_t dts = av_rescale_q(packet->dts, base, AV_TIME_BASE_Q);
+  if (continuous && expected != AV_NOPTS_VALUE) {
+    const int64_t jump = dts + join_offset_us_ - expected;
+    if (jump < -kBackwardJumpMicroseconds) {
+      join_offset_us_ -= jump;
+      ++joins_;
+    }
+  }
+  const int64_t offset = av_rescale_q(join_offset_us_, AV_TIME_BASE_Q, base);
+  packet->dts += offset;
+  if (packet->pts != AV_NOPTS_VALUE) packet->pts += offset;
+  expected = dts + join_offset_us_ + av_rescale_q(packet->duration, base, AV_TIME_BASE_Q);
+}
+
+bool Demuxer::Seek(int stream, int64_t ticks) {
+  if (av_seek_frame(context_, stream, ticks, AVSEEK_FLAG_BACKWARD) < 0) return false;
+  join_offset_us_ = 0;
+  joins_ = 0;
+  expected_dts_us_.clear();
+  return true;
+}
+
 Result<bool> Demuxer::Read(AVPacket* packet) {
   while (true) {
     OCTO_RETURN_IF_ERROR(cancel_.Check());
     const int error = av_read_frame(context_, packet);
-    if (error >= 0) return true;
+    if (error >= 0) {
+      JoinTimes(packet);
+      return true;
+    }
     if (error == AVERROR(EAGAIN)) continue;
     const std::string line = TakeAvLogLine();
     if (error == AVERROR_EXIT) return Cancelled(path_ + ": reading was stopped");

@@ -1,8 +1,10 @@
 // Demuxer: one open input file. Included only by the .cc files of this folder.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/cancel.h"
 #include "base/status.h"
@@ -27,6 +29,9 @@ class Demuxer {
   // The next packet of the streams that are not discarded. false at the end of the file; an end
   // that comes before the file's own index says is CorruptInput.
   Result<bool> Read(AVPacket* packet);
+  // To the keyframe at or before `ticks` of the stream's time base (stream -1: microseconds). False
+  // when the container can't; the position is then undefined but valid.
+  bool Seek(int stream, int64_t ticks);
   // Let a cut-off file end like a whole one.
   void set_allow_truncated(bool allow) { allow_truncated_ = allow; }
   // Why the file ended early; empty when it did not.
@@ -35,18 +40,25 @@ class Demuxer {
   // The video stream to upscale: not an attached picture; the one marked default, else the
   // largest. -1 when there is none.
   int DefaultVideoStream() const;
+  // Times that broadcast streams started anew (after a cut or a joined recording) and that were
+  // moved to go on where the old ones ended.
+  int64_t joins() const { return joins_; }
 
  private:
   Demuxer(std::string path, const CancelToken& cancel);
   Status OpenContext();
   Status CheckContainer() const;
   std::string FindTruncation() const;
+  void JoinTimes(AVPacket* packet);
 
   std::string path_;
   CancelToken cancel_;
   AVFormatContext* context_ = nullptr;
   AVIOContext* file_ = nullptr;
   bool allow_truncated_ = false;
+  int64_t join_offset_us_ = 0;            // added to every time
+  std::vector<int64_t> expected_dts_us_;  // by stream, joined; AV_NOPTS_VALUE before the first
+  int64_t joins_ = 0;
   std::string truncation_;
 };
 

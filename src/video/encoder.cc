@@ -96,7 +96,7 @@ Status Encoder::ChooseFormat(const VideoReader::Impl& source, FrameSize size, co
   format_.pixel_format = av_get_pix_fmt_name(chosen);
   format_.size = size;
   format_.colour = tags;
-  format_.interlaced = video.interlaced;
+  format_.interlaced = source.first->interlaced_frame != 0;
   format_.top_field_first = source.first->top_field_first != 0;
   return OkStatus();
 }
@@ -111,6 +111,7 @@ void Encoder::ApplySource(const VideoReader::Impl& source) {
   // A hint for rate control and headers; picture times come from the pictures alone.
   codec->framerate =
       video.frame_rate.num > 0 ? ToAv(video.frame_rate) : source.stream().avg_frame_rate;
+  if (codec->framerate.num <= 0 || codec->framerate.den <= 0) codec->framerate = {25, 1};
   codec->sample_aspect_ratio = ToAv(video.sample_aspect);
   codec->colorspace = static_cast<AVColorSpace>(format_.colour.matrix);
   codec->color_primaries = static_cast<AVColorPrimaries>(format_.colour.primaries);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "video/describe.h"
+#include "video/metadata.h"
 
 namespace octoscale {
 namespace {
@@ -34,27 +35,7 @@ AVCodecID TextSubtitleFor(const Container& container) {
   return AV_CODEC_ID_NONE;
 }
 
-// Statistics of the old file's bytes, which the new ones would belie.
-bool IsStaleKey(std::string_view key) {
-  for (const std::string_view stale :
-       {"major_brand", "minor_version", "compatible_brands", "encoder", "vendor_id", "rotate"}) {
-    if (key == stale) return true;
-  }
-  for (const std::string_view prefix :
-       {"_STATISTICS_", "BPS", "DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES"}) {
-    if (key.starts_with(prefix)) return true;
-  }
-  return false;
-}
-
 }  // namespace
-
-void CopyMetadata(const AVDictionary* from, AVDictionary** to) {
-  const AVDictionaryEntry* entry = nullptr;
-  while ((entry = av_dict_get(from, "", entry, AV_DICT_IGNORE_SUFFIX)) != nullptr) {
-    if (!IsStaleKey(entry->key)) av_dict_set(to, entry->key, entry->value, 0);
-  }
-}
 
 struct StreamCopier::Track {
   AVStream* input = nullptr;
@@ -64,6 +45,7 @@ struct StreamCopier::Track {
   int64_t last_dts = AV_NOPTS_VALUE;           // output ticks
   int64_t rescale_state = AV_NOPTS_VALUE;      // of av_rescale_delta
   int64_t last_us = 0;                         // due time of the last packet
+  int64_t refused = 0;                         // packets that the muxer did not take
 };
 
 StreamCopier::StreamCopier(const WriterOptions& options, Muxer* muxer,
@@ -243,6 +225,7 @@ Status StreamCopier::AddCover(AVStream* input, Track* track) {
     track->output = NewStream(*input);
     track->cover = true;
     ++attachments_;
+    ++covers_;
     return CopyParameters(*input, track->output);
   }
   if (container.kind != ContainerKind::kMatroska) {
@@ -306,7 +289,7 @@ void StreamCopier::SeekToStart() {
   const double target = std::max(0.0, window_.origin_seconds - kSeekBackSeconds);
   if (target <= 0) return;
   const int64_t ticks = std::llround(target * kMicroseconds);
-  av_seek_frame(demuxer_->context(), -1, ticks, AVSEEK_FLAG_BACKWARD);
+  demuxer_->Seek(-1, ticks);
 }
 
 Status StreamCopier::WriteCovers() {
@@ -392,7 +375,14 @@ Status StreamCopier::WriteTrackPacket(Track* track, AVPacket* packet) {
   track->last_dts = packet->dts;
   packet->stream_index = track->output->index;
   packet->pos = -1;
-  return muxer_->Write(packet);
+  const Status written = muxer_->Write(packet);
+  // A packet that its own format forbids is no reason to lose hours of pictures.
+  if (written.code() != StatusCode::kCorruptInput &&
+      written.code() != StatusCode::kInvalidArgument) {
+    return written;
+  }
+  ++track->refused;
+  return OkStatus();
 }
 
 Status StreamCopier::WriteNext() {
@@ -428,6 +418,12 @@ Status StreamCopier::Finish(std::optional<int64_t> end_microseconds) {
     for (const AvPacketPtr& packet : rest) {
       OCTO_RETURN_IF_ERROR(WriteTrackPacket(track.get(), packet.get()));
     }
+  }
+  for (const std::unique_ptr<Track>& track : tracks_) {
+    if (track == nullptr || track->refused == 0) continue;
+    warnings_->push_back(std::to_string(track->refused) + " damaged packets of " +
+                         StreamKindName(KindOf(*track->input)) + " stream " +
+                         std::to_string(track->input->index) + " are left out");
   }
   return OkStatus();
 }

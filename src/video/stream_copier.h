@@ -41,6 +41,7 @@ class StreamCopier {
   int audio_streams() const { return audio_streams_; }
   int subtitle_streams() const { return subtitle_streams_; }
   int attachments() const { return attachments_; }
+  int covers() const { return covers_; }  // those that are streams
   int chapters() const { return chapters_; }
 
  private:
@@ -79,10 +80,8 @@ class StreamCopier {
   int audio_streams_ = 0;
   int subtitle_streams_ = 0;
   int attachments_ = 0;
+  int covers_ = 0;
   int chapters_ = 0;
 };
-
-// Copies metadata but not what describes the old file's bytes (statistics, brands, encoder).
-void CopyMetadata(const AVDictionary* from, AVDictionary** to);
 
 }  // namespace octoscale

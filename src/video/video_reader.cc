@@ -48,10 +48,17 @@ Status VideoReader::Impl::Start(const std::string& path, const ReaderOptions& re
   options = reader_options;
   cancel = token;
   OCTO_RETURN_IF_ERROR(CheckOptions(options));
-  OCTO_ASSIGN_OR_RETURN(demuxer, Demuxer::Open(path, cancel));
-  demuxer->set_allow_truncated(options.allow_truncated);
-  OCTO_RETURN_IF_ERROR(OpenDecoder());
+  info.path = path;
+  OCTO_RETURN_IF_ERROR(OpenFile());
   return FindFirst();
+}
+
+Status VideoReader::Impl::OpenFile() {
+  warnings_.clear();
+  decoder.reset();
+  OCTO_ASSIGN_OR_RETURN(demuxer, Demuxer::Open(info.path, cancel));
+  demuxer->set_allow_truncated(options.allow_truncated);
+  return OpenDecoder();
 }
 
 Status VideoReader::Impl::OpenDecoder() {
@@ -91,7 +98,7 @@ Result<AvFramePtr> VideoReader::Impl::FirstFrom(double seek_seconds, double targ
     const int64_t start = context->start_time == AV_NOPTS_VALUE ? 0 : context->start_time;
     const int64_t ticks =
         av_rescale_q(start + std::llround(seek_seconds * AV_TIME_BASE), AV_TIME_BASE_Q, base);
-    if (av_seek_frame(context, info.video.stream_index, ticks, AVSEEK_FLAG_BACKWARD) < 0) {
+    if (!demuxer->Seek(info.video.stream_index, ticks)) {
       *too_late = true;
       return AvFramePtr();
     }
@@ -100,32 +107,40 @@ Result<AvFramePtr> VideoReader::Impl::FirstFrom(double seek_seconds, double targ
   const double file_start =
       context->start_time == AV_NOPTS_VALUE ? 0 : context->start_time / double{AV_TIME_BASE};
   const double target = file_start + target_seconds;
-  bool is_first = true;
+  // Half a tick of slack: start times are typed in decimals.
+  const double slack = 0.5 * av_q2d(base);
   while (true) {
     OCTO_ASSIGN_OR_RETURN(AvFramePtr frame, decoder->Next());
+    const int64_t keyframe = decoder->keyframe_pts();
+    *too_late = frame == nullptr || (frame->flags & AV_FRAME_FLAG_CORRUPT) != 0 ||
+                (seek_seconds >= 0 && keyframe != AV_NOPTS_VALUE &&
+                 keyframe * av_q2d(base) + decoder->keyframe_doubt_seconds() > target + slack);
     if (!frame) return frame;
     const int64_t pts = frame->best_effort_timestamp;
     const double time = pts == AV_NOPTS_VALUE ? file_start : pts * av_q2d(base);
-    // Half a tick of slack: start times are typed in decimals.
-    if (time + 0.5 * av_q2d(base) >= target) {
-      *too_late = is_first && seek_seconds > 0 && time > target + 1e-6;
-      return frame;
-    }
-    is_first = false;
+    if (time + slack >= target) return frame;
   }
+}
+
+// A container's seek may land behind the target, or where pictures lack their references (sparse
+// indexes, open GOPs): step back until decoding begins well before it, at worst with the file.
+Result<AvFramePtr> VideoReader::Impl::FindStart() {
+  for (const double back : {0.0, 2.0, 10.0, 60.0}) {
+    if (options.start_seconds - back <= 0) break;
+    bool too_late = false;
+    OCTO_ASSIGN_OR_RETURN(AvFramePtr found, FirstFrom(options.start_seconds - back,
+                                                      options.start_seconds, &too_late));
+    if (!too_late) return found;
+  }
+  OCTO_RETURN_IF_ERROR(OpenFile());
+  bool too_late = false;
+  return FirstFrom(-1, options.start_seconds, &too_late);
 }
 
 Status VideoReader::Impl::FindFirst() {
   AvFramePtr found;
   if (options.start_seconds > 0) {
-    // A container's seek may land behind the target (open GOPs, sparse indexes): step back until
-    // the pictures before the target were seen, at worst from the beginning.
-    for (const double back : {0.0, 2.0, 10.0, 60.0, options.start_seconds}) {
-      bool too_late = false;
-      const double seek = std::max(0.0, options.start_seconds - back);
-      OCTO_ASSIGN_OR_RETURN(found, FirstFrom(seek, options.start_seconds, &too_late));
-      if (!too_late || seek == 0) break;
-    }
+    OCTO_ASSIGN_OR_RETURN(found, FindStart());
     if (!found) {
       return InvalidArgument(demuxer->path() + ": nothing to read at " +
                              SecondsText(options.start_seconds) + "; the video lasts " +
@@ -146,11 +161,45 @@ Status VideoReader::Impl::FindFirst() {
                        ", at most " + SizeText(kFrameSideMax, kFrameSideMax) + " is supported");
   }
   first = PropertiesOf(*found);
+  const bool interlaced = found->interlaced_frame != 0;
+  if (interlaced && options.deinterlace == Deinterlace::kAuto) {
+    OCTO_RETURN_IF_ERROR(StartDeinterlacing(&found));
+  }
+  OCTO_RETURN_IF_ERROR(DescribeFirst(*found));
+  info.video.interlaced = interlaced;
+  pending_ = std::move(found);
+  return OkStatus();
+}
+
+// Replaces the first picture by its deinterlaced self.
+Status VideoReader::Impl::StartDeinterlacing(AvFramePtr* found) {
+  OCTO_ASSIGN_OR_RETURN(deinterlacer_, Deinterlacer::Open(**found, stream().time_base));
+  OCTO_RETURN_IF_ERROR(deinterlacer_->Push(std::move(*found)));
+  OCTO_ASSIGN_OR_RETURN(*found, Fetch());
+  if (*found == nullptr) return Internal("the deinterlacer gave no picture");
+  return OkStatus();
+}
+
+// The next picture from the decoder or, if there is one, the deinterlacer; null at the end.
+Result<AvFramePtr> VideoReader::Impl::Fetch() {
+  while (deinterlacer_) {
+    OCTO_ASSIGN_OR_RETURN(AvFramePtr ready, deinterlacer_->Pull());
+    if (ready || deinterlacer_drained_) return ready;
+    OCTO_ASSIGN_OR_RETURN(AvFramePtr next, decoder->Next());
+    if (next) OCTO_RETURN_IF_ERROR(CheckGeometry(*next));
+    deinterlacer_drained_ = next == nullptr;
+    OCTO_RETURN_IF_ERROR(deinterlacer_->Push(std::move(next)));
+  }
+  return decoder->Next();
+}
+
+Status VideoReader::Impl::DescribeFirst(const AVFrame& found) {
+  first = PropertiesOf(found);
   info = DescribeMedia(demuxer->path(), *demuxer->context(), info.video.stream_index,
-                       decoder->context(), *found);
+                       decoder->context(), found);
   const AVRational base = stream().time_base;
   const int64_t pts =
-      found->best_effort_timestamp == AV_NOPTS_VALUE ? 0 : found->best_effort_timestamp;
+      found.best_effort_timestamp == AV_NOPTS_VALUE ? 0 : found.best_effort_timestamp;
   PlaceOrigin(pts);
   if (options.duration_seconds > 0) {
     end_ticks_ = pts + std::max<int64_t>(1, std::llround(options.duration_seconds / av_q2d(base)));
@@ -166,7 +215,6 @@ Status VideoReader::Impl::FindFirst() {
   if (options.frames > 0) {
     video.frames = video.frames > 0 ? std::min(video.frames, options.frames) : options.frames;
   }
-  pending_ = std::move(found);
   return OkStatus();
 }
 
@@ -230,7 +278,7 @@ Result<std::optional<Picture>> VideoReader::Impl::Next() {
   const int64_t pts = PlaceInTime(*pending_);
   AvFramePtr following;
   if (!ended_) {
-    OCTO_ASSIGN_OR_RETURN(following, decoder->Next());
+    OCTO_ASSIGN_OR_RETURN(following, Fetch());
     ended_ = following == nullptr;
     if (following && LimitReached(*following)) {
       stopped_at_limit = true;
@@ -246,6 +294,7 @@ Result<std::optional<Picture>> VideoReader::Impl::Next() {
   }
   if (ended_) following.reset();
   ++pictures;
+  interlaced_pictures_ += pending_->interlaced_frame != 0;
   Picture picture = MakePicture(std::move(pending_), time);
   pending_ = std::move(following);
   return std::optional<Picture>(std::move(picture));
@@ -265,6 +314,14 @@ std::vector<std::string> VideoReader::Impl::Warnings() const {
   if (repaired_times_ > 0) {
     all.push_back(path + ": " + std::to_string(repaired_times_) +
                   " pictures had the time of an earlier one and were moved up");
+  }
+  if (demuxer->joins() > 0) {
+    all.push_back(path + ": its clock starts anew " + std::to_string(demuxer->joins()) +
+                  " times; the parts are joined without gaps");
+  }
+  if (interlaced_pictures_ > 0) {
+    all.push_back(path + ": " + std::to_string(interlaced_pictures_) +
+                  " interlaced pictures were taken as they are; their fields may comb");
   }
   if (!demuxer->truncation().empty()) {
     all.push_back(path + ": the file is cut off: " + demuxer->truncation());

@@ -14,6 +14,11 @@
 
 namespace octoscale {
 
+enum class Deinterlace {
+  kAuto,  // pictures marked interlaced become whole pictures of the same time (bwdif)
+  kOff,   // taken as they are; the mark is passed on to the encoder
+};
+
 struct ReaderOptions {
   int threads = 2;  // decoder threads, at least 1
   // The part to read. The first picture is the first one shown at or after start_seconds, counted
@@ -25,6 +30,7 @@ struct ReaderOptions {
   bool allow_truncated = false;
   // false: a picture that isn't opaque is an error, because frames carry no alpha.
   bool drop_alpha = false;
+  Deinterlace deinterlace = Deinterlace::kAuto;
 };
 
 // Which part of the source's timeline the pictures cover, for trimming the streams that are copied.

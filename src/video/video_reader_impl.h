@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "video/decoder.h"
+#include "video/deinterlacer.h"
 #include "video/demuxer.h"
 #include "video/video_reader.h"
 
@@ -32,16 +33,23 @@ struct VideoReader::Impl {
   bool stopped_at_limit = false;
 
  private:
+  Status OpenFile();
   Status OpenDecoder();
+  Result<AvFramePtr> FindStart();
   Status FindFirst();
   Result<AvFramePtr> FirstFrom(double seek_seconds, double target_seconds, bool* too_late);
   Result<AvFramePtr> Fetch();
+  Status StartDeinterlacing(AvFramePtr* found);
+  Status DescribeFirst(const AVFrame& found);
   void PlaceOrigin(int64_t first_pts);
   Status CheckGeometry(const AVFrame& frame);
   int64_t PlaceInTime(const AVFrame& frame);
   bool LimitReached(const AVFrame& next) const;
 
-  AvFramePtr pending_;  // decoded, returned by the next Next()
+  std::unique_ptr<Deinterlacer> deinterlacer_;
+  bool deinterlacer_drained_ = false;
+  int64_t interlaced_pictures_ = 0;  // passed on as they are
+  AvFramePtr pending_;               // decoded, returned by the next Next()
   bool ended_ = false;
   int64_t origin_ = 0;     // source ticks that became 0
   int64_t end_ticks_ = 0;  // first source tick past the asked part; 0: none

@@ -8,6 +8,7 @@
 
 #include "video/container.h"
 #include "video/encoder.h"
+#include "video/metadata.h"
 #include "video/muxer.h"
 #include "video/picture_impl.h"
 #include "video/stream_copier.h"
@@ -45,6 +46,7 @@ struct VideoWriter::Impl {
   Status AddVideoStream(const VideoReader::Impl& source);
   void CopyVideoSideData(const VideoReader::Impl& source);
   Status WriteHeader(const VideoReader::Impl& source);
+  void KeepUnusualTags(AvDict* dictionary);
   Status WritePackets();
   Result<WriterReport> Finish(bool trim_end);
 
@@ -118,6 +120,21 @@ void VideoWriter::Impl::CopyVideoSideData(const VideoReader::Impl& source) {
   }
 }
 
+// MP4 keeps tags outside its classic list only in another list that has no room for covers.
+void VideoWriter::Impl::KeepUnusualTags(AvDict* dictionary) {
+  const std::vector<std::string> unusual =
+      TagsWithoutPlace(muxer->container(), muxer->context()->metadata);
+  if (unusual.empty()) return;
+  if (copier->covers() > 0) {
+    warnings.push_back("metadata is left out: a ." + muxer->container().extension +
+                       " file with cover art can't hold " + JoinNames(unusual));
+    return;
+  }
+  const AVDictionaryEntry* flags = av_dict_get(*dictionary->get(), "movflags", nullptr, 0);
+  dictionary->Set("movflags",
+                  (flags == nullptr ? "" : std::string(flags->value)) + "+use_metadata_tags");
+}
+
 Status VideoWriter::Impl::WriteHeader(const VideoReader::Impl& source) {
   AvDict dictionary;
   for (const auto& [key, value] : muxer_options) dictionary.Set(key, value);
@@ -126,6 +143,7 @@ Status VideoWriter::Impl::WriteHeader(const VideoReader::Impl& source) {
     const int timescale = std::max(kMovieTimescaleMin, source.info.video.time_base.den);
     dictionary.Set("movie_timescale", std::to_string(timescale));
   }
+  KeepUnusualTags(&dictionary);
   OCTO_RETURN_IF_ERROR(muxer->WriteHeader(&dictionary));
   for (const auto& [key, value] : muxer_options) {
     if (av_dict_get(*dictionary.get(), key.c_str(), nullptr, 0) == nullptr) continue;
