@@ -111,8 +111,9 @@ std::optional<Response> InferHandler::OnBody(std::span<const uint8_t> bytes) {
 void InferHandler::UnpackFrame(size_t index, std::vector<uint8_t> bytes) {
   JobUnit unit;
   try {
-    unit.frames.push_back(FrameFromInterleaved(bytes.data(), 3 * ptrdiff_t{request_.size.width},
-                                               request_.size, SampleType::kU8));
+    const ptrdiff_t stride = ptrdiff_t{3} * request_.size.width * SampleBytes(request_.type);
+    unit.frames.push_back(
+        FrameFromInterleaved(bytes.data(), stride, request_.size, request_.type));
   } catch (const std::bad_alloc&) {
     return exchange_->Send(
         ToResponse(http::ProblemOf(ResourceExhausted("not enough memory for the frames"))));
@@ -120,9 +121,9 @@ void InferHandler::UnpackFrame(size_t index, std::vector<uint8_t> bytes) {
   unit.encode = [context = context_](std::vector<Frame> frames) -> Result<std::vector<uint8_t>> {
     const auto start = std::chrono::steady_clock::now();
     const Frame& frame = frames[0];
-    std::vector<uint8_t> out(size_t{3} * static_cast<size_t>(frame.width()) *
-                             static_cast<size_t>(frame.height()));
-    FrameToInterleaved(frame, out.data(), 3 * ptrdiff_t{frame.width()});
+    const ptrdiff_t stride = ptrdiff_t{3} * frame.width() * SampleBytes(frame.sample_type());
+    std::vector<uint8_t> out(static_cast<size_t>(stride) * static_cast<size_t>(frame.height()));
+    FrameToInterleaved(frame, out.data(), stride);
     context->metrics.encode_seconds.Observe(SecondsSince(start));
     return out;
   };

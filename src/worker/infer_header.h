@@ -15,14 +15,17 @@ namespace octoscale::worker {
 
 constexpr size_t kInferHeaderBytesMax = 64 * 1024;
 
-// One input: "frames", UINT8, [frames, height, width, 3], all bytes after the JSON.
+// One input: "frames", UINT8 or UINT16 (little-endian), [frames, height, width, 3], all bytes after
+// the JSON.
 struct InferRequest {
   std::string id;  // echoed; may be empty
   int frames = 0;
   FrameSize size;
+  SampleType type = SampleType::kU8;
   RequestOptions options;
   uint64_t frame_bytes() const {
-    return uint64_t{3} * static_cast<uint64_t>(size.width) * static_cast<uint64_t>(size.height);
+    return uint64_t{3} * static_cast<uint64_t>(size.width) * static_cast<uint64_t>(size.height) *
+           static_cast<uint64_t>(SampleBytes(type));
   }
 };
 

@@ -28,6 +28,8 @@ class Program {
   // False when the program ends, or the time passes, before stdout holds `text`.
   bool WaitForOutput(const std::string& text);
   void Signal(int signal) const;
+  pid_t pid() const { return pid_; }
+  const std::string& out() const { return result_.out; }  // what was read so far
   // Waits for the end; a program that takes longer than the tests' limit is killed and fails.
   ProgramResult Finish();
 
