@@ -1,6 +1,6 @@
 # Flags for every target. Floating point stays strict and is never contracted behind our back:
 # kernels write their fused multiply-adds out, so that every CPU level computes the same bits.
-add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+add_compile_options(-Wall -Wextra -Wno-missing-field-initializers -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
                     -ffp-contract=off -fno-math-errno -fno-trapping-math)
 if(OCTOSCALE_WERROR)
   add_compile_options(-Werror)

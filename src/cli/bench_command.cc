@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "cli/bench_journal.h"
 #include "cli/bench_video.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
@@ -125,6 +126,52 @@ int RunBenchVideo(const BenchVideoFlags& flags) {
   return kExitDone;
 }
 
+struct BenchJournalFlags {
+  std::string input;
+  EngineFlags engine;
+  VideoFlags video;
+  int rounds = 3;
+  bool json = false;
+};
+
+int RunBenchJournal(const BenchJournalFlags& flags) {
+  const auto pipeline = ResolveVideoFlags(flags.video);
+  if (!pipeline.ok()) return ReportFailure(pipeline.status());
+  const auto upscaler = CreateEngineUpscaler(flags.engine);
+  if (!upscaler.ok()) return ReportFailure(upscaler.status());
+  const auto cost =
+      BenchJournal(flags.input, **upscaler, *pipeline, flags.rounds, InterruptToken());
+  if (!cost.ok()) return ReportFailure(cost.status());
+  Json json = {{"frames", cost->frames},
+               {"rounds", flags.rounds},
+               {"segment_frames", cost->segment_frames},
+               {"seconds_without", cost->without.seconds},
+               {"seconds_with", cost->with.seconds},
+               {"cpu_seconds_without", cost->without.cpu_seconds},
+               {"cpu_seconds_with", cost->with.cpu_seconds},
+               {"bytes_without", cost->without.output_bytes},
+               {"bytes_with", cost->with.output_bytes},
+               {"ratio", cost->with.seconds / cost->without.seconds},
+               {"cpu_ratio", cost->with.cpu_seconds / cost->without.cpu_seconds}};
+  if (flags.json) {
+    PrintJson(json);
+    return kExitDone;
+  }
+  const auto line = [](const char* name, const JournalRun& run) {
+    std::printf("%s %s s, %s s of CPU, output %lld bytes\n", name, Fixed(run.seconds, 3).c_str(),
+                Fixed(run.cpu_seconds, 3).c_str(), static_cast<long long>(run.output_bytes));
+  };
+  std::printf("%lld frames, segments of %lld, best of %d rounds each\n",
+              static_cast<long long>(cost->frames), static_cast<long long>(cost->segment_frames),
+              flags.rounds);
+  line("without journal:", cost->without);
+  line("with journal:   ", cost->with);
+  std::printf("ratio:           %s of the time, %s of the CPU time\n",
+              Fixed(json["ratio"].get<double>(), 4).c_str(),
+              Fixed(json["cpu_ratio"].get<double>(), 4).c_str());
+  return kExitDone;
+}
+
 void AddBenchEngine(CLI::App& bench, int& exit_code) {
   CLI::App* command = bench.add_subcommand(
       "engine", "Frames per second of the network alone, 8-bit pixels in to 8-bit pixels out");
@@ -157,6 +204,20 @@ void AddBenchVideo(CLI::App& bench, int& exit_code) {
   command->callback([flags, &exit_code] { exit_code = RunBenchVideo(*flags); });
 }
 
+void AddBenchJournal(CLI::App& bench, int& exit_code) {
+  CLI::App* command = bench.add_subcommand(
+      "journal", "What it costs that a video can be resumed: with and without, in turns");
+  auto flags = std::make_shared<BenchJournalFlags>();
+  command->add_option("INPUT", flags->input, "Video, of several segments")->required();
+  AddEngineFlags(*command, flags->engine);
+  AddVideoFlags(*command, flags->video);
+  command->add_option("--rounds", flags->rounds, "Runs of each kind; the fastest counts")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command->add_flag("--json", flags->json, "Print JSON");
+  command->callback([flags, &exit_code] { exit_code = RunBenchJournal(*flags); });
+}
+
 }  // namespace
 
 void AddBenchCommand(CLI::App& app, int& exit_code) {
@@ -164,6 +225,7 @@ void AddBenchCommand(CLI::App& app, int& exit_code) {
   bench->require_subcommand(1);
   AddBenchEngine(*bench, exit_code);
   AddBenchVideo(*bench, exit_code);
+  AddBenchJournal(*bench, exit_code);
 }
 
 }  // namespace octoscale

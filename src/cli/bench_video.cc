@@ -1,49 +1,17 @@
 #include "cli/bench_video.h"
 
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
-#include <filesystem>
 #include <optional>
-#include <system_error>
-#include <utility>
 #include <vector>
 
+#include "cli/temporary_folder.h"
 #include "video/colour.h"
 #include "video/video_reader.h"
 
 namespace octoscale {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr size_t kFramesMax = 32;
 constexpr size_t kFrameBytesMax = size_t{512} << 20;
-
-// A folder that is removed with what is in it.
-class TemporaryFolder {
- public:
-  static Result<TemporaryFolder> Create() {
-    std::error_code error;
-    const fs::path parent = fs::temp_directory_path(error);
-    if (error) return ErrnoStatus(error.value(), "the folder for temporary files");
-    std::string name = (parent / "octoscale-bench-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) return ErrnoStatus(errno, name);
-    return TemporaryFolder(name);
-  }
-  TemporaryFolder(TemporaryFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  TemporaryFolder& operator=(TemporaryFolder&&) = delete;
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  explicit TemporaryFolder(fs::path path) : path_(std::move(path)) {}
-  fs::path path_;
-};
 
 Result<std::vector<Frame>> FirstFrames(const std::string& input, ReaderOptions options,
                                        const CancelToken& cancel) {

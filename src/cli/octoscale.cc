@@ -20,6 +20,7 @@ constexpr const char* kFooter =
     "  octoscale upscale old.avi -o new.mkv -s 4 --crf 16 --preset slow\n"
     "  octoscale upscale photo.jpg -o photo-4x.png -s 4 -m realesrgan-x4plus\n"
     "  octoscale upscale holiday/ -o holiday-2x/       every video and picture in a folder\n"
+    "  octoscale verify clip.mp4 clip-2x.mp4           is everything still there?\n"
     "  octoscale bench engine --seconds 10             frames per second on this machine\n"
     "\n"
     "`octoscale COMMAND --help` describes a command's options.\n"
@@ -74,6 +75,7 @@ int RunOctoscale(int argc, char** argv) {
   AddUpscaleCommand(app, exit_code);
   AddModelsCommand(app, exit_code);
   AddBenchCommand(app, exit_code);
+  AddVerifyCommand(app, exit_code);
   AddDevicesCommand(app, exit_code);
   AddWorkerCommand(app, exit_code);
   try {

@@ -131,21 +131,33 @@ void ProgressPrinter::ClearBar() {
 
 void ProgressPrinter::FileDone(const FileSummary& summary) {
   ClearBar();
-  const double fps = Fps(summary.frames, summary.seconds);
+  const double fps = Fps(summary.frames - summary.frames_resumed, summary.seconds);
   if (mode_ == ProgressMode::kJson) {
-    PrintEvent({{"event", folder_ ? "file_done" : "done"},
-                {"frames", summary.frames},
-                {"seconds", Rounded(summary.seconds)},
-                {"fps", Rounded(fps)},
-                {"width", summary.width},
-                {"height", summary.height},
-                {"output", summary.output}});
+    nlohmann::ordered_json event = {{"event", folder_ ? "file_done" : "done"},
+                                    {"frames", summary.frames},
+                                    {"seconds", Rounded(summary.seconds)},
+                                    {"fps", Rounded(fps)},
+                                    {"width", summary.width},
+                                    {"height", summary.height},
+                                    {"output", summary.output}};
+    if (summary.frames_resumed > 0) event["frames_resumed"] = summary.frames_resumed;
+    PrintEvent(event);
   }
   if (mode_ == ProgressMode::kNone || mode_ == ProgressMode::kJson) return;
   PrintInfo("wrote " + summary.output + ": " + std::to_string(summary.frames) +
-            (summary.frames == 1 ? " frame of " : " frames of ") + std::to_string(summary.width) +
-            "x" + std::to_string(summary.height) + " in " + Fixed(summary.seconds, 2) + " s, " +
-            Fixed(fps, 2) + " fps");
+            (summary.frames == 1 ? " frame" : " frames") +
+            (summary.frames_resumed > 0
+                 ? " (" + std::to_string(summary.frames_resumed) + " from before)"
+                 : "") +
+            " of " + std::to_string(summary.width) + "x" + std::to_string(summary.height) + " in " +
+            Fixed(summary.seconds, 2) + " s, " + Fixed(fps, 2) + " fps");
+}
+
+void ProgressPrinter::FileSkipped(const std::string& output) {
+  ClearBar();
+  if (mode_ == ProgressMode::kJson) PrintEvent({{"event", "file_skipped"}, {"output", output}});
+  if (mode_ == ProgressMode::kNone || mode_ == ProgressMode::kJson) return;
+  PrintInfo(output + " is there already");
 }
 
 void ProgressPrinter::FileFailed(const std::string& input, const Status& status) {

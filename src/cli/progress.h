@@ -16,13 +16,15 @@ enum class ProgressMode { kAuto, kBar, kJson, kNone };
 
 Result<ProgressMode> ParseProgressMode(const std::string& name);
 
-// What a finished file reports. fps counts all of its time, opening and closing included.
+// What a finished file reports. fps counts the frames of this run in all of its time, opening and
+// closing included.
 struct FileSummary {
   std::string output;
   int64_t frames = 0;
   int width = 0;
   int height = 0;
   double seconds = 0;
+  int64_t frames_resumed = 0;  // of `frames`: from an earlier run
 };
 
 struct FolderSummary {
@@ -48,6 +50,7 @@ class ProgressPrinter {
   // frames_total: 0 when unknown.
   void Update(int64_t frames_done, int64_t frames_total, double fps);
   void FileDone(const FileSummary& summary);
+  void FileSkipped(const std::string& output);
   void FileFailed(const std::string& input, const Status& status);
   void FolderDone(const FolderSummary& summary);
   void Warn(const std::string& text);

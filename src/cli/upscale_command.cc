@@ -23,7 +23,8 @@ constexpr const char* kFooter =
     "  octoscale upscale old-videos/ -o new-videos/\n"
     "\n"
     "Containers by extension: mp4, mkv, mov, webm. Pictures: PNG and JPEG in and out.\n"
-    "OUTPUT appears under its name only when it is complete.\n"
+    "OUTPUT appears under its name only when it is complete. Until then finished parts are kept\n"
+    "beside it; after an interruption the same command with --resume goes on with them.\n"
     "Exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
 
 struct UpscaleFlags {
@@ -31,6 +32,9 @@ struct UpscaleFlags {
   std::string output;
   bool overwrite = false;
   std::string progress = "auto";
+  bool resume = false;
+  bool no_journal = false;
+  int64_t segment_frames = 0;
   int jpeg_quality = 95;
   EngineFlags engine;
   RemoteFlags remote;
@@ -49,6 +53,31 @@ void UseWorkers(const UpscaleFlags& flags, UpscaleJob& job) {
   job.workers = [fleet] {
     return *fleet == nullptr ? std::vector<coordinator::WorkerReport>() : (*fleet)->Reports();
   };
+}
+
+JournalOptions ResolveJournal(const UpscaleFlags& flags) {
+  JournalOptions journal;
+  journal.mode = flags.resume       ? JournalMode::kResume
+                 : flags.no_journal ? JournalMode::kNone
+                                    : JournalMode::kStart;
+  journal.program = std::string("octoscale ") + OCTOSCALE_VERSION;
+  journal.segment_frames = flags.segment_frames;
+  return journal;
+}
+
+void AddResumeFlags(CLI::App& command, UpscaleFlags& flags) {
+  CLI::Option* resume = command
+                            .add_flag("--resume", flags.resume,
+                                      "Go on where an interrupted run of the same command stopped")
+                            ->group("Interruptions");
+  command
+      .add_flag("--no-journal", flags.no_journal,
+                "Keep nothing while OUTPUT is made; an interruption loses all of it")
+      ->excludes(resume)
+      ->group("Interruptions");
+  command.add_option("--segment-frames", flags.segment_frames)
+      ->check(CLI::PositiveNumber)
+      ->group("");  // for tests: several segments of a tiny clip
 }
 
 int RunUpscale(const UpscaleFlags& flags) {
@@ -70,6 +99,7 @@ int RunUpscale(const UpscaleFlags& flags) {
   job.progress = *progress;
   job.pipeline = *pipeline;
   job.pipeline.writer.overwrite = flags.overwrite;
+  job.pipeline.journal = ResolveJournal(flags);
   job.image.jpeg_quality = flags.jpeg_quality;
   job.make_upscaler = [&flags]() -> Result<std::unique_ptr<FrameUpscaler>> {
     OCTO_ASSIGN_OR_RETURN(std::unique_ptr<EngineUpscaler> upscaler,
@@ -119,6 +149,7 @@ void AddUpscaleCommand(CLI::App& app, int& exit_code) {
   AddRemoteFlags(*command, flags->remote);
   AddVideoFlags(*command, flags->video);
   AddStreamFlags(*command, flags->video.pipeline.writer);
+  AddResumeFlags(*command, *flags);
   command->footer(kFooter);
   command->callback([flags, &exit_code] { exit_code = RunUpscale(*flags); });
 }

@@ -12,6 +12,7 @@
 #include "cli/exit_code.h"
 #include "cli/media_files.h"
 #include "image/image_upscaler.h"
+#include "pipeline/journal_dir.h"
 
 namespace octoscale {
 namespace {
@@ -54,6 +55,37 @@ Status CheckPictureOutput(const std::string& input, const std::string& output, b
   return ErrnoStatus(errno, output + ": can't write to the folder " + folder.string());
 }
 
+// Errors after which trying again may help.
+bool IsPassing(StatusCode code) {
+  switch (code) {
+    case StatusCode::kCancelled:
+    case StatusCode::kResourceExhausted:
+    case StatusCode::kUnavailable:
+    case StatusCode::kDeadlineExceeded:
+    case StatusCode::kIoError:
+    case StatusCode::kInternal:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// The status of a video that was not finished, with what was kept of it and how to go on.
+Status ExplainInterruption(const Status& status, const std::string& output, bool journal) {
+  if (!IsPassing(status.code())) return status;
+  const bool interrupted = status.code() == StatusCode::kCancelled;
+  const auto kept = FindKeptWork(output);
+  if (!journal || !kept.ok() || !kept->has_value()) {
+    if (!interrupted) return status;
+    return Cancelled("interrupted; " + output +
+                     " was not written and nothing is kept; run the same command again");
+  }
+  const std::string hint = std::to_string((*kept)->frames) + " frames are kept in " +
+                           (*kept)->directory +
+                           "; run the same command with --resume to go on with them";
+  return Status(status.code(), (interrupted ? "interrupted" : status.message()) + "; " + hint);
+}
+
 class JobRunner {
  public:
   JobRunner(const UpscaleJob& job, const CancelToken& cancel, bool folder)
@@ -69,6 +101,7 @@ class JobRunner {
   Result<FileSummary> RunPicture(const std::string& input, const std::string& output);
   Result<FileSummary> RunVideo(const std::string& input, const std::string& output);
   Result<FrameUpscaler*> Upscaler();
+  bool FinishedEarlier(const std::string& output) const;
 
   const UpscaleJob& job_;
   const CancelToken& cancel_;
@@ -95,28 +128,35 @@ Result<FileSummary> JobRunner::RunPicture(const std::string& input, const std::s
   auto upscaled = UpscaleImage(std::move(image), *upscaler, cancel_);
   if (!upscaled.ok()) return upscaled.status().WithContext(input);
   OCTO_RETURN_IF_ERROR(WriteImageFile(output, *upscaled, job_.image));
-  return FileSummary{output, 1, upscaled->frame.width(), upscaled->frame.height(),
-                     SecondsSince(start)};
+  return FileSummary{
+      output, 1, upscaled->frame.width(), upscaled->frame.height(), SecondsSince(start), 0};
 }
 
 Result<FileSummary> JobRunner::RunVideo(const std::string& input, const std::string& output) {
   const Clock::time_point start = Clock::now();
-  const Status checked = CheckOutput(input, output, job_.pipeline.writer);
+  const Status checked = CheckPipelineOutput(input, output, job_.pipeline);
   if (checked.code() == StatusCode::kAlreadyExists) return OutputExists(output);
   OCTO_RETURN_IF_ERROR(checked);
   OCTO_ASSIGN_OR_RETURN(FrameUpscaler * upscaler, Upscaler());
   const auto on_progress = [this](const PipelineProgress& p) {
     printer_.Update(p.frames_done, p.frames_total, p.fps);
   };
-  OCTO_ASSIGN_OR_RETURN(const PipelineReport report,
-                        RunPipeline(input, output, *upscaler, job_.pipeline, on_progress, cancel_));
-  for (const std::string& warning : report.warnings) printer_.Warn(warning);
-  return FileSummary{output, report.frames, report.width, report.height, SecondsSince(start)};
+  const auto report = RunPipeline(input, output, *upscaler, job_.pipeline, on_progress, cancel_);
+  if (!report.ok()) {
+    const bool journal = job_.pipeline.journal.mode != JournalMode::kNone;
+    return ExplainInterruption(report.status(), output, journal);
+  }
+  for (const std::string& warning : report->warnings) printer_.Warn(warning);
+  return FileSummary{output,         report->frames,      report->width,
+                     report->height, SecondsSince(start), report->frames_resumed};
 }
 
 Result<FileSummary> JobRunner::RunFile(const std::string& input, const std::string& output) {
   OCTO_ASSIGN_OR_RETURN(const MediaKind kind, KindOfFile(input));
-  return kind == MediaKind::kPicture ? RunPicture(input, output) : RunVideo(input, output);
+  if (kind == MediaKind::kVideo) return RunVideo(input, output);
+  const auto done = RunPicture(input, output);
+  if (done.ok()) return done;
+  return ExplainInterruption(done.status(), output, false);
 }
 
 Status PrepareOutputFolder(const UpscaleJob& job) {
@@ -130,6 +170,15 @@ Status PrepareOutputFolder(const UpscaleJob& job) {
   }
   fs::create_directories(job.output, error);
   return error ? ErrnoStatus(error.value(), job.output) : OkStatus();
+}
+
+// An output appears only when it is complete: going on with a folder leaves those that are there.
+bool JobRunner::FinishedEarlier(const std::string& output) const {
+  if (job_.pipeline.journal.mode != JournalMode::kResume || job_.overwrite) return false;
+  std::error_code error;
+  if (!fs::exists(output, error)) return false;
+  const auto kept = FindKeptWork(output);
+  return kept.ok() && !kept->has_value();
 }
 
 int JobRunner::RunFolder() {
@@ -146,6 +195,11 @@ int JobRunner::RunFolder() {
 
   FolderSummary summary;
   for (const FolderFile& file : *files) {
+    if (FinishedEarlier(file.output)) {
+      ++summary.files;
+      printer_.FileSkipped(file.output);
+      continue;
+    }
     const auto done = RunFile(file.input, file.output);
     if (!done.ok() && cancel_.stopped()) return fail(done.status());
     ++summary.files;
@@ -175,12 +229,6 @@ int RunUpscaleJob(const UpscaleJob& job, const CancelToken& cancel) {
   if (done.ok()) {
     runner.printer().FileDone(*done);
     return kExitDone;
-  }
-  if (done.status().code() == StatusCode::kCancelled) {
-    runner.printer().FileFailed(job.input, Cancelled("interrupted; " + job.output +
-                                                     " was not written; run the same command "
-                                                     "again"));
-    return kExitInterrupted;
   }
   runner.printer().FileFailed(job.input, done.status());
   return ExitCode(done.status().code());

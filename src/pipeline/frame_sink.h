@@ -1,5 +1,5 @@
-// FrameSink: where upscaled frames go, in order. A file writer is one; a segment writer for
-// resumable work can be another.
+// FrameSink: where upscaled frames go, in order. FileSink writes them straight into a video file;
+// SegmentSink keeps closed segments, so that the work can be resumed.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,19 @@ struct SinkReport {
 class FrameSink {
  public:
   virtual ~FrameSink() = default;
-  // Called by one thread, index 0, 1, 2, ... without gaps. Takes ownership.
+  // What the encoder gets.
+  virtual const PictureFormat& format() const = 0;
+
+  // Frames 0 .. first_frame() - 1 were written by an earlier run. They are read again and passed to
+  // Skip(), but not upscaled.
+  virtual int64_t first_frame() const { return 0; }
+  // Batches end at multiples of this many frames; 0: anywhere.
+  virtual int64_t segment_frames() const { return 0; }
+  // Each frame before first_frame(), in order, before the first Write(). Its time must be that of
+  // the earlier run.
+  virtual Status Skip(int64_t /*index*/, FrameTime /*time*/) { return OkStatus(); }
+
+  // Called by one thread, index first_frame(), + 1, + 2, ... without gaps. Takes ownership.
   virtual Status Write(int64_t index, Frame frame, FrameTime time) = 0;
   // After the last frame. `trim_end`: the other streams end with the last frame.
   virtual Result<SinkReport> Finish(bool trim_end) = 0;

@@ -12,7 +12,9 @@
 
 #include "pipeline/bounded_queue.h"
 #include "pipeline/file_sink.h"
+#include "pipeline/journal_dir.h"
 #include "pipeline/reorder_buffer.h"
+#include "pipeline/segment_sink.h"
 #include "video/colour.h"
 
 namespace octoscale {
@@ -83,7 +85,7 @@ class PipelineRun {
   Status error_;
   Clock::time_point first_batch_;
   bool first_batch_seen_ = false;
-  int64_t frames_done_ = 0;
+  int64_t frames_done_;
   std::optional<SinkReport> report_;
   std::vector<std::thread> threads_;
 };
@@ -112,7 +114,8 @@ PipelineRun::PipelineRun(VideoReader* reader, FrameUpscaler* upscaler, FrameSink
       pictures_(options.queue_frames_max, options.queue_bytes_max),
       // One batch waits for each slot: the next is at hand when an upscale ends.
       batches_(slots_, options.queue_bytes_max),
-      upscaled_(options.queue_bytes_max) {}
+      upscaled_(options.queue_bytes_max),
+      frames_done_(sink->first_frame()) {}
 
 template <typename Stage>
 void PipelineRun::Spawn(Stage stage) {
@@ -157,10 +160,16 @@ Status PipelineRun::FirstError() {
 }
 
 void PipelineRun::DecodeStage() {
-  while (true) {
+  for (int64_t index = 0;; ++index) {
     Result<std::optional<Picture>> picture = reader_->Next();
     if (!picture.ok()) return Fail(picture.status());
     if (!picture->has_value()) break;
+    if (index < sink_->first_frame()) {
+      const Status status = sink_->Skip(index, (*picture)->time());
+      if (!status.ok()) return Fail(status);
+      if (cancel_.stopped()) return;
+      continue;
+    }
     const size_t bytes = (*picture)->size_bytes();
     if (!pictures_.Push(std::move(**picture), bytes)) return;
   }
@@ -176,10 +185,12 @@ void PipelineRun::ColourStage() {
   upscaled_.SetEnd(batches);
 }
 
-// Colours and batches; the last batch may be short.
+// Colours and batches; the last batch, and that at the end of a segment, may be short.
 Status PipelineRun::ConvertAll(int64_t* batches) {
   ColourToRgb colour(reader_->info().video.sample_type, options_.reader.drop_alpha);
   TimedFrames batch;
+  const int64_t segment = sink_->segment_frames();
+  int64_t next = sink_->first_frame();
   const auto flush = [&] {
     if (batch.frames.empty()) return true;
     batch.number = (*batches)++;
@@ -190,7 +201,10 @@ Status PipelineRun::ConvertAll(int64_t* batches) {
     OCTO_ASSIGN_OR_RETURN(Frame frame, colour.Convert(*picture));
     batch.frames.push_back(std::move(frame));
     batch.times.push_back(picture->time());
-    if (static_cast<int>(batch.frames.size()) >= batch_frames_ && !flush()) return OkStatus();
+    ++next;
+    const bool full = static_cast<int>(batch.frames.size()) >= batch_frames_;
+    const bool segment_ends = segment > 0 && next % segment == 0;
+    if ((full || segment_ends) && !flush()) return OkStatus();
   }
   flush();
   return OkStatus();
@@ -253,7 +267,8 @@ Status PipelineRun::WriteBatch(TimedFrames batch) {
       const std::lock_guard lock(mutex_);
       now.seconds = SecondsSince(first_batch_);
     }
-    now.fps = now.seconds > 0 ? frames_done_ / now.seconds : 0;
+    const int64_t fresh = frames_done_ - sink_->first_frame();
+    now.fps = now.seconds > 0 ? fresh / now.seconds : 0;
     progress_(now);
   }
   return OkStatus();
@@ -311,32 +326,72 @@ Status CheckOptions(const PipelineOptions& options) {
   return OkStatus();
 }
 
+struct Sinks {
+  std::unique_ptr<FileSink> file;
+  std::unique_ptr<SegmentSink> segments;
+  FrameSink* get() const { return segments ? static_cast<FrameSink*>(segments.get()) : file.get(); }
+};
+
+Result<Sinks> OpenSink(const std::string& output, const VideoReader& reader, FrameSize size,
+                       const PipelineOptions& options, const UpscalerInfo& upscaler,
+                       const CancelToken& cancel) {
+  Sinks sinks;
+  const JournalMode mode = options.journal.mode;
+  if (mode != JournalMode::kNone) {
+    const Status resumable = CheckResumable(reader.info().path, options.writer.encoder);
+    if (resumable.ok()) {
+      OCTO_ASSIGN_OR_RETURN(sinks.segments,
+                            SegmentSink::Open(output, reader, size, options, upscaler, cancel));
+      return sinks;
+    }
+    if (mode == JournalMode::kResume) return resumable.WithContext("can't resume");
+    OCTO_RETURN_IF_ERROR(ClearOldJournal(output, options.writer.overwrite));
+  }
+  OCTO_ASSIGN_OR_RETURN(
+      sinks.file, FileSink::Open(output, reader, size, options.writer, options.queue_frames_max,
+                                 options.queue_bytes_max, cancel));
+  return sinks;
+}
+
 }  // namespace
+
+Status CheckPipelineOutput(const std::string& input, const std::string& output,
+                           const PipelineOptions& options) {
+  WriterOptions writer = options.writer;
+  if (options.journal.mode == JournalMode::kResume && !writer.overwrite) {
+    // Only the journal was left to remove: going on replaces nothing.
+    const auto kept = FindKeptWork(output);
+    writer.overwrite = kept.ok() && kept->has_value() && (*kept)->joined;
+  }
+  return CheckOutput(input, output, writer);
+}
 
 Result<PipelineReport> RunPipeline(const std::string& input, const std::string& output,
                                    FrameUpscaler& upscaler, const PipelineOptions& options,
                                    const ProgressCallback& progress, const CancelToken& cancel) {
   const auto start = Clock::now();
   OCTO_RETURN_IF_ERROR(CheckOptions(options));
-  OCTO_RETURN_IF_ERROR(CheckOutput(input, output, options.writer));
+  OCTO_RETURN_IF_ERROR(CheckPipelineOutput(input, output, options));
   OCTO_ASSIGN_OR_RETURN(std::unique_ptr<VideoReader> reader,
                         VideoReader::Open(input, options.reader, cancel));
   const int scale = upscaler.info().scale;
   const VideoStreamInfo& video = reader->info().video;
   OCTO_RETURN_IF_ERROR(CheckScale(video, scale));
   const FrameSize size{video.size.width * scale, video.size.height * scale};
-  OCTO_ASSIGN_OR_RETURN(std::unique_ptr<FileSink> sink,
-                        FileSink::Open(output, *reader, size, options.writer,
-                                       options.queue_frames_max, options.queue_bytes_max, cancel));
-  PipelineRun run(reader.get(), &upscaler, sink.get(), options, progress);
-  OCTO_ASSIGN_OR_RETURN(SinkReport finished, run.Run(cancel));
+  OCTO_ASSIGN_OR_RETURN(const Sinks sinks,
+                        OpenSink(output, *reader, size, options, upscaler.info(), cancel));
+  FrameSink* sink = sinks.get();
+  const bool complete = sinks.segments && sinks.segments->output_complete();
+  PipelineRun run(reader.get(), &upscaler, sink, options, progress);
+  OCTO_ASSIGN_OR_RETURN(SinkReport finished, complete ? sink->Finish(false) : run.Run(cancel));
 
   PipelineReport report;
   report.frames = finished.writer.frames;
+  report.frames_resumed = sink->first_frame();
   report.width = size.width;
   report.height = size.height;
   report.seconds = SecondsSince(start);
-  report.fps = report.seconds > 0 ? report.frames / report.seconds : 0;
+  report.fps = report.seconds > 0 ? (report.frames - report.frames_resumed) / report.seconds : 0;
   report.audio_streams = finished.writer.audio_streams;
   report.subtitle_streams = finished.writer.subtitle_streams;
   report.attachments = finished.writer.attachments;
@@ -347,6 +402,17 @@ Result<PipelineReport> RunPipeline(const std::string& input, const std::string& 
   report.warnings = reader->warnings();
   report.warnings.insert(report.warnings.end(), finished.warnings.begin(), finished.warnings.end());
   return report;
+}
+
+Result<SinkReport> RunPipelineInto(FrameSink& sink, const std::string& input,
+                                   FrameUpscaler& upscaler, const PipelineOptions& options,
+                                   const ProgressCallback& progress, const CancelToken& cancel) {
+  OCTO_RETURN_IF_ERROR(CheckOptions(options));
+  OCTO_ASSIGN_OR_RETURN(const std::unique_ptr<VideoReader> reader,
+                        VideoReader::Open(input, options.reader, cancel));
+  OCTO_RETURN_IF_ERROR(CheckScale(reader->info().video, upscaler.info().scale));
+  PipelineRun run(reader.get(), &upscaler, &sink, options, progress);
+  return run.Run(cancel);
 }
 
 }  // namespace octoscale

@@ -112,6 +112,7 @@ MediaInfo DescribeMedia(const std::string& path, AVFormatContext& context, int i
   MediaInfo media;
   media.path = path;
   media.container = context.iformat->name;
+  media.major_brand = MetadataValue(context.metadata, "major_brand");
   media.start_seconds = Seconds(context.start_time, AV_TIME_BASE_Q);
   media.duration_seconds = Seconds(context.duration, AV_TIME_BASE_Q);
   media.chapters = static_cast<int>(context.nb_chapters);

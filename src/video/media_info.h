@@ -69,7 +69,8 @@ struct VideoStreamInfo {
 
 struct MediaInfo {
   std::string path;
-  std::string container;  // FFmpeg's demuxer name, e.g. "mov,mp4,m4a,3gp,3g2,mj2"
+  std::string container;    // FFmpeg's demuxer name, e.g. "mov,mp4,m4a,3gp,3g2,mj2"
+  std::string major_brand;  // of MP4 and its relatives, e.g. "isom", "qt  "; else empty
   double start_seconds = 0;
   double duration_seconds = 0;  // 0 when unknown
   VideoStreamInfo video;

@@ -19,8 +19,9 @@ Muxer::~Muxer() {
 }
 
 Result<std::unique_ptr<Muxer>> Muxer::Create(const std::string& path, const Container& container,
+                                             const std::string& work_directory,
                                              const CancelToken& cancel) {
-  OCTO_ASSIGN_OR_RETURN(PartialFile partial, PartialFile::Create(path));
+  OCTO_ASSIGN_OR_RETURN(PartialFile partial, PartialFile::Create(path, work_directory));
   std::unique_ptr<Muxer> muxer(new Muxer(path, container, cancel, std::move(partial)));
   const std::string url = "file:" + muxer->partial_.path();
   int error =

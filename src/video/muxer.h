@@ -15,12 +15,15 @@ namespace octoscale {
 // Not thread-safe. Writes packets in the order given (no interleaving buffer): memory is bounded.
 class Muxer {
  public:
+  // `work_directory`: where the unfinished file lies; empty: beside the output.
   static Result<std::unique_ptr<Muxer>> Create(const std::string& path, const Container& container,
+                                               const std::string& work_directory,
                                                const CancelToken& cancel);
   ~Muxer();
 
   AVFormatContext* context() { return context_; }
   const Container& container() const { return container_; }
+  const std::string& unfinished_path() const { return partial_.path(); }
 
   // `options` keeps those that the muxer doesn't know.
   Status WriteHeader(AvDict* options);

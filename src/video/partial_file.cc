@@ -43,10 +43,12 @@ PartialFile::~PartialFile() {
   if (!path_.empty()) unlink(path_.c_str());
 }
 
-Result<PartialFile> PartialFile::Create(const std::string& final_path) {
+Result<PartialFile> PartialFile::Create(const std::string& final_path,
+                                        const std::string& directory) {
   const std::string suffix = ".partial-XXXXXX";
   const std::string name = NameOf(final_path).substr(0, kFileNameMax - suffix.size() - 1);
-  std::string path = DirectoryOf(final_path) + "/." + name + suffix;
+  std::string path =
+      (directory.empty() ? DirectoryOf(final_path) : directory) + "/." + name + suffix;
   const int fd = mkstemp(path.data());
   if (fd < 0) return ErrnoStatus(errno, final_path + ": can't create a file in its directory");
   const mode_t mask = umask(0);

@@ -7,12 +7,13 @@
 
 namespace octoscale {
 
-// A new file ".NAME.partial-XXXXXX" in the output's directory. The destructor removes it unless
-// Commit() succeeded. Not thread-safe.
+// A new file ".NAME.partial-XXXXXX" in the output's directory, or in another one on the same file
+// system. The destructor removes it unless Commit() succeeded. Not thread-safe.
 class PartialFile {
  public:
   // Errors: NotFound (no such directory), IoError (not writable), ResourceExhausted.
-  static Result<PartialFile> Create(const std::string& final_path);
+  static Result<PartialFile> Create(const std::string& final_path,
+                                    const std::string& directory = "");
   PartialFile(PartialFile&& other) noexcept;
   PartialFile& operator=(PartialFile&&) = delete;
   ~PartialFile();

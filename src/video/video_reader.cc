@@ -197,6 +197,7 @@ Status VideoReader::Impl::DescribeFirst(const AVFrame& found) {
   first = PropertiesOf(found);
   info = DescribeMedia(demuxer->path(), *demuxer->context(), info.video.stream_index,
                        decoder->context(), found);
+  average_rate = stream().avg_frame_rate;
   const AVRational base = stream().time_base;
   const int64_t pts =
       found.best_effort_timestamp == AV_NOPTS_VALUE ? 0 : found.best_effort_timestamp;

@@ -28,6 +28,8 @@ struct VideoReader::Impl {
   std::unique_ptr<Decoder> decoder;
   MediaInfo info;
   SourceWindow window;
+  // The stream's own fields change while packets are read on another thread; this one doesn't.
+  AVRational average_rate{0, 1};
   AvFramePtr first;  // the first picture's properties and side data, without planes
   int64_t pictures = 0;
   bool stopped_at_limit = false;

@@ -11,6 +11,7 @@
 #include "video/metadata.h"
 #include "video/muxer.h"
 #include "video/picture_impl.h"
+#include "video/segment_joiner.h"
 #include "video/stream_copier.h"
 
 namespace octoscale {
@@ -48,6 +49,8 @@ struct VideoWriter::Impl {
   Status WriteHeader(const VideoReader::Impl& source);
   void KeepUnusualTags(AvDict* dictionary);
   Status WritePackets();
+  Status WritePacket(AVPacket* packet);
+  Status AppendSegments(const std::vector<std::string>& paths);
   Result<WriterReport> Finish(bool trim_end);
 
   std::string path;
@@ -61,6 +64,7 @@ struct VideoWriter::Impl {
   AVStream* video = nullptr;
   int64_t frames = 0;
   int64_t end_pts = 0;  // end of the last picture, source ticks
+  bool joined = false;  // from segments: the encoder has nothing to drain
 };
 
 Status VideoWriter::Impl::Start(const std::string& output_path, const VideoReader::Impl& source,
@@ -70,7 +74,7 @@ Status VideoWriter::Impl::Start(const std::string& output_path, const VideoReade
   OCTO_ASSIGN_OR_RETURN(const Container container, ContainerFor(output_path));
   OCTO_ASSIGN_OR_RETURN(
       encoder, Encoder::Open(source, size, options.encoder, container, &muxer_options, &warnings));
-  OCTO_ASSIGN_OR_RETURN(muxer, Muxer::Create(output_path, container, cancel));
+  OCTO_ASSIGN_OR_RETURN(muxer, Muxer::Create(output_path, container, options.work_directory, cancel));
   OCTO_RETURN_IF_ERROR(AddVideoStream(source));
   OCTO_ASSIGN_OR_RETURN(copier,
                         StreamCopier::Open(source, options, muxer.get(), cancel, &warnings));
@@ -157,17 +161,38 @@ Status VideoWriter::Impl::WritePackets() {
   while (true) {
     OCTO_ASSIGN_OR_RETURN(const AvPacketPtr packet, encoder->Receive());
     if (!packet) return OkStatus();
-    av_packet_rescale_ts(packet.get(), encoder->context().time_base, video->time_base);
-    packet->stream_index = video->index;
-    const int64_t due = av_rescale_q(packet->dts, video->time_base, AV_TIME_BASE_Q);
-    OCTO_RETURN_IF_ERROR(copier->CopyUntil(due));
-    OCTO_RETURN_IF_ERROR(muxer->Write(packet.get()));
+    OCTO_RETURN_IF_ERROR(WritePacket(packet.get()));
   }
 }
 
+Status VideoWriter::Impl::WritePacket(AVPacket* packet) {
+  av_packet_rescale_ts(packet, encoder->context().time_base, video->time_base);
+  packet->stream_index = video->index;
+  const int64_t due = av_rescale_q(packet->dts, video->time_base, AV_TIME_BASE_Q);
+  OCTO_RETURN_IF_ERROR(copier->CopyUntil(due));
+  return muxer->Write(packet);
+}
+
+Status VideoWriter::Impl::AppendSegments(const std::vector<std::string>& paths) {
+  OCTO_ASSIGN_OR_RETURN(const std::unique_ptr<SegmentJoiner> joiner,
+                        SegmentJoiner::Open(paths, encoder->context()));
+  while (true) {
+    OCTO_RETURN_IF_ERROR(cancel.Check());
+    OCTO_ASSIGN_OR_RETURN(const AvPacketPtr packet, joiner->Next());
+    if (!packet) break;
+    OCTO_RETURN_IF_ERROR(WritePacket(packet.get()));
+  }
+  frames = joiner->pictures();
+  end_pts = joiner->end_pts();
+  joined = true;
+  return OkStatus();
+}
+
 Result<WriterReport> VideoWriter::Impl::Finish(bool trim_end) {
-  OCTO_RETURN_IF_ERROR(encoder->Send(Picture()));
-  OCTO_RETURN_IF_ERROR(WritePackets());
+  if (!joined) {
+    OCTO_RETURN_IF_ERROR(encoder->Send(Picture()));
+    OCTO_RETURN_IF_ERROR(WritePackets());
+  }
   std::optional<int64_t> end;
   if (trim_end) {
     end = av_rescale_q(end_pts, encoder->context().time_base, AV_TIME_BASE_Q);
@@ -209,6 +234,12 @@ Status VideoWriter::Write(Picture picture) {
   impl_->end_pts = time.pts + time.duration;
   return impl_->WritePackets();
 }
+
+Status VideoWriter::AppendSegments(const std::vector<std::string>& paths) {
+  return impl_->AppendSegments(paths);
+}
+
+const std::string& VideoWriter::unfinished_path() const { return impl_->muxer->unfinished_path(); }
 
 Result<WriterReport> VideoWriter::Finish(bool trim_end) { return impl_->Finish(trim_end); }
 

@@ -49,6 +49,8 @@ struct WriterOptions {
   bool copy_attachments = true;  // fonts and other files, cover art
   bool copy_chapters = true;
   bool copy_metadata = true;
+  // Where the unfinished file lies, on the output's file system; empty: beside the output.
+  std::string work_directory;
 };
 
 struct WriterReport {
@@ -88,6 +90,13 @@ class VideoWriter {
 
   // Pictures in presentation order, times strictly increasing, in the source's time base.
   Status Write(Picture picture);
+
+  // Instead of Write(), once: the packets of files that SegmentWriter made with the same source and
+  // options, in order. Errors: CorruptInput, Unsupported (made by an encoder with other headers).
+  Status AppendSegments(const std::vector<std::string>& paths);
+
+  // The file that Finish() will rename: empty afterwards.
+  const std::string& unfinished_path() const;
 
   // Drains the encoder, copies the rest of the other streams (up to the end of the last picture
   // when `trim_end`), closes the file, syncs it and gives it its name.

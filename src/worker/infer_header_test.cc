@@ -70,10 +70,11 @@ TEST(InferHeaderTest, TheAnswerSaysWhatTheBytesAre) {
   InferRequest request;
   request.id = "a1";
   request.frames = 2;
-  EXPECT_EQ(MakeInferAnswer(request, {"m", 4, 0}, {24, 16}, "print"),
-            "{\"model_name\":\"m\",\"model_version\":\"1\",\"id\":\"a1\",\"parameters\":{\"scale\":4,"
-            "\"fingerprint\":\"print\"},\"outputs\":[{\"name\":\"frames\",\"datatype\":\"UINT8\","
-            "\"shape\":[2,16,24,3],\"parameters\":{\"binary_data_size\":2304}}]}");
+  EXPECT_EQ(
+      MakeInferAnswer(request, {"m", 4, 0}, {24, 16}, "print"),
+      "{\"model_name\":\"m\",\"model_version\":\"1\",\"id\":\"a1\",\"parameters\":{\"scale\":4,"
+      "\"fingerprint\":\"print\"},\"outputs\":[{\"name\":\"frames\",\"datatype\":\"UINT8\","
+      "\"shape\":[2,16,24,3],\"parameters\":{\"binary_data_size\":2304}}]}");
 }
 
 }  // namespace

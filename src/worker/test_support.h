@@ -54,8 +54,8 @@ class FakeUpscaler : public FrameUpscaler {
     for (int plane = 0; plane < Frame::kPlanes; ++plane) {
       for (int y = 0; y < out.height(); ++y) {
         for (int x = 0; x < out.width(); ++x) {
-          std::memcpy(out.row(plane, y) + x * bytes,
-                      in.row(plane, y / scale) + x / scale * bytes, static_cast<size_t>(bytes));
+          std::memcpy(out.row(plane, y) + x * bytes, in.row(plane, y / scale) + x / scale * bytes,
+                      static_cast<size_t>(bytes));
         }
       }
     }
@@ -63,8 +63,12 @@ class FakeUpscaler : public FrameUpscaler {
   }
 
   // Batches begin and then wait.
-  void Hold() { Set([this] { held_ = true; }); }
-  void LetGo() { Set([this] { held_ = false; }); }
+  void Hold() {
+    Set([this] { held_ = true; });
+  }
+  void LetGo() {
+    Set([this] { held_ = false; });
+  }
   void FailWhen(std::function<Status(const std::vector<Frame>&)> fail) {
     Set([&] { fail_ = std::move(fail); });
   }
@@ -101,9 +105,7 @@ class FakeUpscaler : public FrameUpscaler {
 
 class FakeProvider : public UpscalerProvider {
  public:
-  FakeProvider() {
-    models_ = {{"fake", {"alias"}, {2, 3, 4}}, {"other", {}, {4}}};
-  }
+  FakeProvider() { models_ = {{"fake", {"alias"}, {2, 3, 4}}, {"other", {}, {4}}}; }
 
   const std::vector<ServedModel>& models() const override { return models_; }
   int threads() const override { return 1; }

@@ -43,10 +43,17 @@ TEST(EntryNamesTest, ANumberedNameDoesNotHideALaterOne) {
 }
 
 TEST(RequestOptionsTest, RefusesWhatCannotBe) {
-  for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
-           {"scale", "two"}, {"scale", ""}, {"scale", "2.0"}, {"scale", "99999999999"},
-           {"patch_size", "0"}, {"patch_size", "-1"}, {"patch_size", "40000"},
-           {"on_error", "maybe"}, {"model", ""}, {"sclae", "2"}}) {
+  for (const auto& [name, value] :
+       std::vector<std::pair<std::string, std::string>>{{"scale", "two"},
+                                                        {"scale", ""},
+                                                        {"scale", "2.0"},
+                                                        {"scale", "99999999999"},
+                                                        {"patch_size", "0"},
+                                                        {"patch_size", "-1"},
+                                                        {"patch_size", "40000"},
+                                                        {"on_error", "maybe"},
+                                                        {"model", ""},
+                                                        {"sclae", "2"}}) {
     RequestOptions options;
     const auto problem = options.Set(name, value);
     ASSERT_TRUE(problem) << name << "=" << value;
@@ -143,7 +150,8 @@ TEST(TaskPoolTest, RunsUrgentTasksFirstAndDropsTheRestAtStop) {
     std::unique_lock lock(mutex);
     go = true;
     changed.notify_all();
-    ASSERT_TRUE(changed.wait_for(lock, std::chrono::seconds(20), [&] { return order.size() == 2; }));
+    ASSERT_TRUE(
+        changed.wait_for(lock, std::chrono::seconds(20), [&] { return order.size() == 2; }));
   }
   EXPECT_EQ(order, "un");
   pool.Stop();
