@@ -39,11 +39,11 @@ struct FakeWorkerSpec {
   std::string fingerprint = "fake x2";
   std::string version = "1";
   std::string platform = "octoscale";
-  std::string token;
+  std::string token = {};
   int model_status = 200;  // of GET /v2/models/{model}
   std::chrono::milliseconds delay{0};
   // What to do with the inference request of this number (from 0) and these pixels.
-  std::function<Fault(int number, std::span<const uint8_t> pixels)> fault;
+  std::function<Fault(int number, std::span<const uint8_t> pixels)> fault = {};
 };
 
 class FakeWorker {
