@@ -188,7 +188,7 @@ TEST_F(Video2xRunTest, KeepsTheTailUnlessAskedToDropIt) {
 
 TEST_F(Video2xRunTest, BytesOnStdinAreNoKeys) {
   MakeClip(in_, {.width = 32, .height = 24, .frames = 3});
-  const ProgramResult result = Run({"sh", "-c", "printf ' q\\nq' | \"$@\"", "sh", VIDEO2X_BINARY,
+  const ProgramResult result = octoscale::testing::Run({"sh", "-c", "printf ' q\\nq' | \"$@\"", "sh", VIDEO2X_BINARY,
                                     "-i", in_, "-o", out_, "-p", "realesrgan", "-s", "2"});
   EXPECT_EQ(result.exit_code, 0) << result.out;
   EXPECT_THAT(result.out, Not(HasSubstr("paused")));
