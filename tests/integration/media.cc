@@ -12,7 +12,7 @@ namespace octoscale::testing {
 void Ffmpeg(const std::vector<std::string>& arguments) {
   std::vector<std::string> argv = {"ffmpeg", "-v", "error", "-nostdin", "-y"};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
-  const ProgramResult result = Run(argv);
+  const ProgramResult result = RunProgram(argv);
   EXPECT_EQ(result.exit_code, 0) << result.err;
 }
 
@@ -36,8 +36,8 @@ void MakeClip(const std::string& path, const ClipSpec& spec) {
 }
 
 Probe ProbeClip(const std::string& path) {
-  const ProgramResult result = Run({"ffprobe", "-v", "error", "-count_frames", "-count_packets",
-                                    "-show_streams", "-of", "json", path});
+  const ProgramResult result = RunProgram({"ffprobe", "-v", "error", "-count_frames",
+                                           "-count_packets", "-show_streams", "-of", "json", path});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   Probe probe;
   const auto json = nlohmann::json::parse(result.out, nullptr, false);
@@ -59,8 +59,8 @@ Probe ProbeClip(const std::string& path) {
 }
 
 std::string FrameHashes(const std::string& path) {
-  const ProgramResult result =
-      Run({"ffmpeg", "-v", "error", "-nostdin", "-i", path, "-map", "0:v", "-f", "framemd5", "-"});
+  const ProgramResult result = RunProgram(
+      {"ffmpeg", "-v", "error", "-nostdin", "-i", path, "-map", "0:v", "-f", "framemd5", "-"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   return result.out;
 }

@@ -123,8 +123,8 @@ ProgramResult Program::Finish() {
   return result_;
 }
 
-ProgramResult Run(const std::vector<std::string>& argv,
-                  const std::vector<std::string>& environment) {
+ProgramResult RunProgram(const std::vector<std::string>& argv,
+                         const std::vector<std::string>& environment) {
   return Program(argv, environment).Finish();
 }
 
@@ -135,7 +135,7 @@ std::vector<std::string> Octoscale(std::vector<std::string> arguments) {
 
 ProgramResult RunOctoscale(const std::vector<std::string>& arguments,
                            const std::vector<std::string>& environment) {
-  return Run(Octoscale(arguments), environment);
+  return RunProgram(Octoscale(arguments), environment);
 }
 
 TemporaryFolder::TemporaryFolder() {

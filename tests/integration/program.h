@@ -43,8 +43,8 @@ class Program {
   ProgramResult result_;
 };
 
-ProgramResult Run(const std::vector<std::string>& argv,
-                  const std::vector<std::string>& environment = {});
+ProgramResult RunProgram(const std::vector<std::string>& argv,
+                         const std::vector<std::string>& environment = {});
 
 // The octoscale that was built beside the tests.
 std::vector<std::string> Octoscale(std::vector<std::string> arguments);

@@ -57,7 +57,7 @@ class ResumeProgramTest : public ::testing::Test {
 
   // The bytes that an uninterrupted run writes.
   std::string Expected() const {
-    const ProgramResult result = octoscale::testing::Run(Command({}, "expected.mp4"));
+    const ProgramResult result = RunProgram(Command({}, "expected.mp4"));
     EXPECT_EQ(result.exit_code, 0) << result.err;
     const std::string content = ReadFile(folder_ / "expected.mp4");
     fs::remove(folder_ / "expected.mp4");
@@ -85,7 +85,7 @@ class ResumeProgramTest : public ::testing::Test {
       // Killed after the last thing that could be lost.
       fs::remove_all(folder_ / ".out.mp4.octoscale");
     } else {
-      const ProgramResult result = octoscale::testing::Run(Command({"--resume"}));
+      const ProgramResult result = RunProgram(Command({"--resume"}));
       ASSERT_EQ(result.exit_code, 0) << result.err;
       const auto done = nlohmann::json::parse(LastLine(result.out), nullptr, false);
       ASSERT_FALSE(done.is_discarded()) << result.out;
@@ -140,7 +140,7 @@ TEST_F(ResumeProgramTest, KilledAtEveryChangeOfAFile) {
     SCOPED_TRACE("killed at change " + std::to_string(at));
     std::vector<std::string> environment = preload;
     environment.push_back("FAULT_AT=" + std::to_string(at));
-    const ProgramResult result = octoscale::testing::Run(Command(), environment);
+    const ProgramResult result = RunProgram(Command(), environment);
     if (result.exit_code == 0) {
       EXPECT_GT(at, 20) << "the library was not loaded";
       break;
@@ -157,8 +157,9 @@ TEST_F(ResumeProgramTest, FullDiskInTheMiddle) {
   int kept = 0;
   for (int at = 3; at < 60; at += 8) {
     SCOPED_TRACE("full from change " + std::to_string(at));
-    const ProgramResult result = octoscale::testing::Run(Command(), {"LD_PRELOAD=" FAULT_AT_LIBRARY, "FAULT=full",
-                                                 "FAULT_AT=" + std::to_string(at)});
+    const ProgramResult result = RunProgram(
+        Command(),
+        {"LD_PRELOAD=" FAULT_AT_LIBRARY, "FAULT=full", "FAULT_AT=" + std::to_string(at)});
     if (result.exit_code == 0) break;
     EXPECT_EQ(result.exit_code, 1) << result.err;
     EXPECT_THAT(result.err, HasSubstr("No space left on device"));
@@ -189,10 +190,10 @@ TEST_F(ResumeProgramTest, InterruptSaysHowToGoOn) {
   EXPECT_FALSE(OutputExists());
   EXPECT_THAT(folder_.Names(), ElementsAre(".out.mp4.octoscale", "in.mp4"));
 
-  const ProgramResult unasked = octoscale::testing::Run(Command());
+  const ProgramResult unasked = RunProgram(Command());
   EXPECT_EQ(unasked.exit_code, 1);
   EXPECT_THAT(unasked.err, HasSubstr("add --resume to go on with them, or -y to start over"));
-  const ProgramResult other = octoscale::testing::Run(Command({"--resume", "--crf", "30"}));
+  const ProgramResult other = RunProgram(Command({"--resume", "--crf", "30"}));
   EXPECT_EQ(other.exit_code, 1);
   EXPECT_THAT(other.err, HasSubstr("crf: default there, 30 here"));
   EXPECT_GT(ClosedFrames(), 0);
@@ -205,9 +206,9 @@ TEST_F(ResumeProgramTest, FolderGoesOnWithWhatIsMissing) {
   fs::copy(folder_ / "in.mp4", folder_ / "videos/b.mp4");
   const std::vector<std::string> command =
       Octoscale({"upscale", folder_ / "videos", "-o", folder_ / "larger", "--resume"});
-  ASSERT_EQ(octoscale::testing::Run(command).exit_code, 0);
+  ASSERT_EQ(RunProgram(command).exit_code, 0);
   fs::remove(folder_ / "larger/b.mp4");
-  const ProgramResult again = octoscale::testing::Run(command);
+  const ProgramResult again = RunProgram(command);
   EXPECT_EQ(again.exit_code, 0) << again.err;
   EXPECT_THAT(again.err, HasSubstr("a.mp4 is there already"));
   EXPECT_TRUE(fs::exists(folder_ / "larger/b.mp4"));
@@ -221,7 +222,7 @@ TEST_F(ResumeProgramTest, NoJournalKeepsNothing) {
   program.Signal(SIGINT);
   EXPECT_EQ(program.Finish().exit_code, 130);
   EXPECT_THAT(folder_.Names(), ElementsAre("in.mp4"));
-  const ProgramResult both = octoscale::testing::Run(Command({"--no-journal", "--resume"}));
+  const ProgramResult both = RunProgram(Command({"--no-journal", "--resume"}));
   EXPECT_EQ(both.exit_code, 2);
 }
 

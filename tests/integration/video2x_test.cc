@@ -27,7 +27,7 @@ Words Video2x(Words arguments) {
 }
 
 ProgramResult RunVideo2x(const Words& arguments, const Words& environment = {}) {
-  return Run(Video2x(arguments), environment);
+  return RunProgram(Video2x(arguments), environment);
 }
 
 bool HaveModels() {
@@ -58,8 +58,8 @@ class Video2xRunTest : public ::testing::Test {
 };
 
 std::string StreamEntry(const std::string& path, const std::string& entry) {
-  std::string text = Run({"ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries",
-                          "stream=" + entry, "-of", "csv=p=0", path})
+  std::string text = RunProgram({"ffprobe", "-v", "error", "-select_streams", "v:0",
+                                 "-show_entries", "stream=" + entry, "-of", "csv=p=0", path})
                          .out;
   while (!text.empty() && (text.back() == '\n' || text.back() == ',')) text.pop_back();
   return text;
@@ -188,8 +188,9 @@ TEST_F(Video2xRunTest, KeepsTheTailUnlessAskedToDropIt) {
 
 TEST_F(Video2xRunTest, BytesOnStdinAreNoKeys) {
   MakeClip(in_, {.width = 32, .height = 24, .frames = 3});
-  const ProgramResult result = octoscale::testing::Run({"sh", "-c", "printf ' q\\nq' | \"$@\"", "sh", VIDEO2X_BINARY,
-                                    "-i", in_, "-o", out_, "-p", "realesrgan", "-s", "2"});
+  const ProgramResult result =
+      RunProgram({"sh", "-c", "printf ' q\\nq' | \"$@\"", "sh", VIDEO2X_BINARY, "-i", in_, "-o",
+                  out_, "-p", "realesrgan", "-s", "2"});
   EXPECT_EQ(result.exit_code, 0) << result.out;
   EXPECT_THAT(result.out, Not(HasSubstr("paused")));
 }
