@@ -15,12 +15,13 @@ constexpr double kLargeNumber = 1e6;
 // An option with a numeric range and its default in --help.
 template <typename T>
 void Add(CLI::App& command, const char* group, const char* name, T& value, const char* help,
-         double least, double most, const char* type = nullptr) {
-  CLI::Option* option = command.add_option(name, value, help)
-                            ->check(CLI::Range(least, most))
-                            ->capture_default_str()
-                            ->group(group);
-  if (type != nullptr) option->type_name(type);
+         double least, double most, const char* type = "N") {
+  // The range is said when it is broken; in --help it would hide the default.
+  command.add_option(name, value, help)
+      ->check(CLI::Range(least, most).description(""))
+      ->type_name(type)
+      ->capture_default_str()
+      ->group(group);
 }
 
 void AddServingFlags(CLI::App& command, WorkerFlags& flags) {

@@ -40,7 +40,7 @@ class DocsTest(unittest.TestCase):
         flags = re.findall(r"`(--[a-z-]+)` ([0-9.]+)", table)
         self.assertGreater(len(flags), 15)
         for flag, default in flags:
-            found = re.search(re.escape(flag) + r" \S+=([0-9.e+]+)", help_text)
+            found = re.search(re.escape(flag) + r" \w+=([0-9.e+]+)", help_text)
             self.assertIsNotNone(found, flag)
             self.assertAlmostEqual(float(found.group(1)), float(default), delta=0.02 * float(default),
                                    msg=flag)

@@ -91,7 +91,7 @@ class LifeTest(unittest.TestCase):
             self.assertEqual(first.wait()[0], 0)
         for _ in range(2):
             before = len(done)
-            with Worker("--listen", f"127.0.0.1:{port}", simulate_ms=1) as worker:
+            with Worker(port=port, simulate_ms=1) as worker:
                 worker.wait_until(lambda: len(done) >= before + 20)
                 worker.terminate()
                 self.assertEqual(worker.wait()[0], 0)

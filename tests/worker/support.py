@@ -20,12 +20,13 @@ WAIT_S = 60  # for anything; generous, because machines are slow and busy
 class Worker:
     """`octoscale worker` on a free loopback port, simulated unless told otherwise. Ends with `with`."""
 
-    def __init__(self, *flags, simulate_ms=0, ready=True, env=None):
-        args = [BINARY, "worker", "--listen", "127.0.0.1:0", *map(str, flags)]
+    def __init__(self, *flags, simulate_ms=0, ready=True, env=None, port=0):
+        args = [BINARY, "worker", "--listen", f"127.0.0.1:{port}", *map(str, flags)]
         if simulate_ms is not None:
             args += ["--simulate-ms-per-frame", str(simulate_ms)]
         self.process = subprocess.Popen(
-            args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **(env or {})})
+            args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **(env or {})},
+            bufsize=0)  # select() sees nothing that a buffer has read already
         try:
             self.port = self.event("listening")["port"]
             if ready:
