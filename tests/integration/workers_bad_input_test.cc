@@ -18,9 +18,8 @@ class WorkersBadInputTest : public ::testing::Test {
   void SetUp() override { MakeClip(folder_ / "in.mp4"); }
 
   ProgramResult Upscale(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(),
-                     {"upscale", folder_ / "in.mp4", "-o", folder_ / "out.mp4", "--progress",
-                      "none", "--worker-timeout", "1"});
+    arguments.insert(arguments.begin(), {"upscale", folder_ / "in.mp4", "-o", folder_ / "out.mp4",
+                                         "--progress", "none", "--worker-timeout", "1"});
     ProgramResult result = RunOctoscale(arguments);
     EXPECT_EQ(std::filesystem::exists(folder_ / "out.mp4"), result.exit_code == 0);
     return result;
@@ -76,8 +75,7 @@ TEST_F(WorkersBadInputTest, TokensMissingWrongAndRight) {
   WriteFile(folder_ / "empty", "\n");
   WorkerProcess worker(0, 0, {"--token-file", folder_ / "right"});
   const auto with = [&](const std::string& token) {
-    return std::vector<std::string>{"--workers", worker.address(), "--token-file",
-                                    folder_ / token};
+    return std::vector<std::string>{"--workers", worker.address(), "--token-file", folder_ / token};
   };
   Expect({"--workers", worker.address()}, 1, "it wants a token");
   Expect(with("wrong"), 1, "doesn't accept the token");
@@ -97,11 +95,11 @@ TEST_F(WorkersBadInputTest, ModelOrScaleThatAWorkerLacks) {
 TEST_F(WorkersBadInputTest, CertificatesUnknownAndTrusted) {
   const std::string cert = folder_ / "cert.pem";
   const std::string key = folder_ / "key.pem";
-  const ProgramResult made =
-      Run({"sh", "-c",
-           "command -v openssl >/dev/null || exit 77; openssl req -x509 -newkey rsa:2048 -nodes "
-           "-days 30 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 -keyout '" +
-               key + "' -out '" + cert + "'"});
+  const ProgramResult made = testing::Run(
+      {"sh", "-c",
+       "command -v openssl >/dev/null || exit 77; openssl req -x509 -newkey rsa:2048 -nodes "
+       "-days 30 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 -keyout '" +
+           key + "' -out '" + cert + "'"});
   if (made.exit_code == 77) GTEST_SKIP() << "the openssl program is not installed";
   ASSERT_EQ(made.exit_code, 0) << made.err;
   WorkerProcess worker(0, 0, {"--tls-cert", cert, "--tls-key", key});

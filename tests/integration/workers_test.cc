@@ -16,8 +16,8 @@
 namespace octoscale::testing {
 namespace {
 
-using ::testing::HasSubstr;
 using std::chrono::milliseconds;
+using ::testing::HasSubstr;
 
 constexpr int kFrames = 300;
 
@@ -26,15 +26,15 @@ class WorkersTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     shared_ = new TemporaryFolder;
-    MakeClip(Input(), {.width = 64,
-                       .height = 48,
-                       .frames = kFrames,
-                       .encoder = {"-c:v", "libx264", "-pix_fmt", "yuv420p", "-preset",
-                                   "ultrafast"}});
+    MakeClip(Input(),
+             {.width = 64,
+              .height = 48,
+              .frames = kFrames,
+              .encoder = {"-c:v", "libx264", "-pix_fmt", "yuv420p", "-preset", "ultrafast"}});
     const std::string output = *shared_ / "reference.mp4";
-    const ProgramResult result = RunOctoscale(
-        {"upscale", Input(), "-o", output, "--preset", "ultrafast", "--spawn-workers", "1",
-         "--simulate-ms-per-frame", "0", "--progress", "none"});
+    const ProgramResult result =
+        RunOctoscale({"upscale", Input(), "-o", output, "--preset", "ultrafast", "--spawn-workers",
+                      "1", "--simulate-ms-per-frame", "0", "--progress", "none"});
     ASSERT_EQ(result.exit_code, 0) << result.err;
     reference_ = new std::string(FrameHashes(output));
   }
@@ -47,7 +47,7 @@ class WorkersTest : public ::testing::Test {
   std::string Output() const { return folder_ / "out.mp4"; }
 
   std::vector<std::string> Command(const std::vector<std::string>& arguments) const {
-    std::vector<std::string> all = {"upscale", Input(),    "-o",         Output(),
+    std::vector<std::string> all = {"upscale",  Input(),     "-o",         Output(),
                                     "--preset", "ultrafast", "--progress", "json"};
     all.insert(all.end(), arguments.begin(), arguments.end());
     return Octoscale(all);
@@ -109,7 +109,7 @@ TEST_F(WorkersTest, TwelveWorkersGiveTheFramesOfOne) {
 TEST_F(WorkersTest, FewerBatchesThanWorkersAreOrdinary) {
   std::vector<std::string> command = Spawn(6, 1);
   command.insert(command.end(), {"--frames", "9"});
-  const ProgramResult result = Run(command);
+  const ProgramResult result = testing::Run(command);
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(ProbeClip(Output()).frames, 9);
 }
@@ -222,7 +222,9 @@ TEST_F(WorkersTest, RealWeightsGiveTheFramesOfTheLocalEngine) {
   }
   for (const char* format : {"yuv420p", "yuv420p10le"}) {
     const std::string input = folder_ / "real.mkv";
-    MakeClip(input, {.width = 50, .height = 38, .frames = 19,
+    MakeClip(input, {.width = 50,
+                     .height = 38,
+                     .frames = 19,
                      .encoder = {"-c:v", "ffv1", "-pix_fmt", format, "-y"}});
     const std::string local = folder_ / (std::string(format) + "-local.mkv");
     const std::string remote = folder_ / (std::string(format) + "-remote.mkv");
