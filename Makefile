@@ -6,12 +6,13 @@ BUILD ?= build
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 20
+FAULT_ROUNDS ?= 50
 SANITIZER_TESTS ?= .
 
 OCTOSCALE := $(BUILD)/bin/octoscale
 
-.PHONY: help build test lint demo bench bench-peers test-asan test-tsan fuzz install models \
-        format clean
+.PHONY: help build test test-faults lint demo bench bench-peers test-asan test-tsan fuzz install \
+        models format clean
 .NOTPARALLEL:
 
 help:
@@ -19,6 +20,7 @@ help:
 	@echo "make models       and the networks' weights, into ~/.local/share/octoscale/models"
 	@echo "make demo         a real clip, upscaled, with a before/after picture; under demo/"
 	@echo "make test         the whole test suite"
+	@echo "make test-faults  the tests that kill programs, in FAULT_ROUNDS=$(FAULT_ROUNDS) rounds"
 	@echo "make lint         layout, layers, static checks"
 	@echo "make bench        speed of the kernels, the engine and the PNG encoder"
 	@echo "make bench-peers  speed beside other engines on the same weights and input"
@@ -42,6 +44,12 @@ models: build
 test: models
 	@tools/install_packages test
 	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+
+test-faults: models
+	@tools/install_packages test
+	@$(BUILD)/bin/pipeline_test --gtest_brief=1 --gtest_filter='Resume*:*Segments*:Journal*'
+	@OCTOSCALE_FAULT_ROUNDS=$(FAULT_ROUNDS) \
+	  $(BUILD)/bin/integration_test --gtest_brief=1 --gtest_filter='Resume*'
 
 lint:
 	@tools/install_packages build lint

@@ -86,8 +86,7 @@ void Video2xJob::TogglePause() {
 void Video2xJob::OnKey(char key) {
   if (key == ' ' || key == '\n') TogglePause();
   if ((key == 'q' || key == 'Q') && !cancel_.stopped()) {
-    console_->Log(Video2xLevel::kWarning,
-                  "Aborting gracefully; press Ctrl+C to terminate forcefully.");
+    console_->Log(Video2xLevel::kWarning, "Aborting; press Ctrl+C twice to stop at once.");
     cancel_.Cancel();
   }
 }

@@ -70,7 +70,7 @@ class ConnectionExchange : public Exchange {
       const auto connection = weak.lock();
       if (!connection || connection->exchange_id_ != id) return;
       if (!connection->exchange_open_) return;
-      call(*connection);
+      connection->Guarded([&] { call(*connection); });
     });
   }
 
@@ -133,7 +133,7 @@ void Connection::ReadMore() {
   reading_ = true;
   transport_->ReadSome({in_.data() + in_end_, in_.size() - in_end_},
                        [self = shared_from_this()](boost::system::error_code error, size_t size) {
-                         self->OnRead(error, size);
+                         self->Guarded([&] { self->OnRead(error, size); });
                        });
 }
 

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -86,6 +87,17 @@ class Connection : public std::enable_shared_from_this<Connection> {
   friend class ConnectionExchange;
   using Clock = std::chrono::steady_clock;
   enum class Phase { kHandshake, kIdle, kHead, kBody, kHandling, kLinger, kClosed };
+
+  // Runs a step; a failure to get memory in it ends this connection, not the process.
+  template <typename Step>
+  void Guarded(Step step) {
+    try {
+      step();
+    } catch (const std::exception&) {
+      Abandon(AbandonReason::kStopped);
+      Close(/*reset=*/true);
+    }
+  }
 
   // connection.cc: reading
   void ReadMore();

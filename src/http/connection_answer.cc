@@ -129,7 +129,7 @@ void Connection::WriteMore() {
   }
   transport_->WriteSome(std::move(buffers),
                         [self = shared_from_this()](boost::system::error_code error, size_t size) {
-                          self->OnWritten(error, size);
+                          self->Guarded([&] { self->OnWritten(error, size); });
                         });
 }
 
@@ -253,8 +253,10 @@ void Connection::ArmTimer() {
     const auto self = weak.lock();
     if (!self || error || self->phase_ == Phase::kClosed) return;
     self->timer_at_ = Clock::time_point::max();
-    self->OnTimer();
-    self->ArmTimer();
+    self->Guarded([&] {
+      self->OnTimer();
+      self->ArmTimer();
+    });
   });
 }
 

@@ -82,7 +82,8 @@ TEST(JournalTest, WhatIsWrittenIsRead) {
 
 TEST(JournalTest, LinesWrittenAfterReadingFitOn) {
   uint64_t hash = 0;
-  std::string text = JournalStart(SmallHeader(), &hash) + JournalLine(SmallSegment(0), &hash);
+  std::string text = JournalStart(SmallHeader(), &hash);
+  text += JournalLine(SmallSegment(0), &hash);
   auto journal = ParseJournal(text, "j");
   ASSERT_TRUE(journal.ok() && journal->has_value());
   uint64_t again = (*journal)->last_hash;

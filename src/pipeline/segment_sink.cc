@@ -142,8 +142,13 @@ Status SegmentSink::Prepare(const UpscalerInfo& upscaler) {
     }
   }
   OCTO_RETURN_IF_ERROR(CheckWriter());
-  OCTO_RETURN_IF_ERROR(journal ? ContinueJournal(*journal) : StartJournal(std::move(facts)));
-  owns_journal_ = true;
+  if (journal) {
+    OCTO_RETURN_IF_ERROR(ContinueJournal(*journal));
+    owns_journal_ = true;
+  } else {
+    owns_journal_ = true;
+    OCTO_RETURN_IF_ERROR(StartJournal(std::move(facts)));
+  }
   colour_ = std::make_unique<ColourFromRgb>(format_);
   encoder_ = std::make_unique<EncoderThread>(
       [this](Picture picture) { return Encode(std::move(picture)); }, options_.queue_frames_max,

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <new>
 #include <optional>
+#include <string_view>
 
 extern "C" {
 #include <libavutil/opt.h>
@@ -204,7 +205,25 @@ Result<std::unique_ptr<Encoder>> Encoder::Open(
   return encoder;
 }
 
+// SVT-AV1 (1.4) waits forever when it is closed before its first picture, and prints a complaint
+// when it is closed before its end.
+Encoder::~Encoder() {
+  if (!codec_ || !avcodec_is_open(codec_.get()) || ended_) return;
+  if (std::string_view(codec_->codec->name) != "libsvtav1") return;
+  if (!started_) {
+    const AvFramePtr blank = NewAvFrame();
+    blank->format = codec_->pix_fmt;
+    blank->width = codec_->width;
+    blank->height = codec_->height;
+    blank->pts = 0;
+    if (av_frame_get_buffer(blank.get(), 0) < 0) return;
+    avcodec_send_frame(codec_.get(), blank.get());
+  }
+  avcodec_send_frame(codec_.get(), nullptr);
+}
+
 Status Encoder::Send(Picture picture) {
+  (picture.empty() ? ended_ : started_) = true;
   if (picture.empty()) {
     const int error = avcodec_send_frame(codec_.get(), nullptr);
     if (error < 0 && error != AVERROR_EOF) return AvStatus(error, "draining the encoder");

@@ -27,6 +27,8 @@ class Encoder {
       const Container& container, std::vector<std::pair<std::string, std::string>>* leftovers,
       std::vector<std::string>* warnings);
 
+  ~Encoder();
+
   const PictureFormat& format() const { return format_; }
   const AVCodecContext& context() const { return *codec_; }
 
@@ -46,6 +48,8 @@ class Encoder {
 
   AvCodecPtr codec_;
   PictureFormat format_;
+  bool started_ = false;  // a picture was sent
+  bool ended_ = false;    // draining began
   std::unordered_map<int64_t, int64_t> durations_;  // by PTS, of pictures inside the encoder
 };
 

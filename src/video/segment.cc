@@ -20,10 +20,9 @@ namespace octoscale {
 namespace {
 
 // Each is covered by the test that joins segments of every encoder.
-constexpr std::string_view kSegmentable[] = {
-    "libx264",   "libx264rgb", "libx265", "libsvtav1", "libaom-av1", "libvpx-vp9", "libvpx",
-    "ffv1",      "huffyuv",    "ffvhuff", "utvideo",   "mpeg4",      "mpeg2video", "mjpeg",
-    "prores_ks", "prores_aw",  "prores",      "png",        "rawvideo"};
+constexpr std::string_view kSegmentable[] = {"libx264",    "libx264rgb", "libx265",   "libsvtav1",
+                                             "libaom-av1", "libvpx-vp9", "libvpx",    "ffv1",
+                                             "mpeg4",      "prores",     "prores_ks", "prores_aw"};
 
 // Keys of rate control that looks further than a segment, in options and in parameter lists such as
 // x264-params.

@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 #include <set>
+#include <string_view>
+#include <utility>
 
 #include "video/colour_internal.h"
 #include "video/planes.h"
@@ -132,6 +134,19 @@ void CheckColours(const VideoComparison& facts, Checks checks) {
   CheckTag("colour_transfer", in.colour.transfer, kUnspecified, out.transfer, TransferText, checks);
 }
 
+// ISO 639-2 has two codes for some languages: Matroska writes the first, MP4 either.
+std::string TerminologyCode(const std::string& language) {
+  constexpr std::pair<std::string_view, std::string_view> kCodes[] = {
+      {"alb", "sqi"}, {"arm", "hye"}, {"baq", "eus"}, {"bur", "mya"}, {"chi", "zho"},
+      {"cze", "ces"}, {"dut", "nld"}, {"fre", "fra"}, {"geo", "kat"}, {"ger", "deu"},
+      {"gre", "ell"}, {"ice", "isl"}, {"mac", "mkd"}, {"mao", "mri"}, {"may", "msa"},
+      {"per", "fas"}, {"rum", "ron"}, {"slo", "slk"}, {"tib", "bod"}, {"wel", "cym"}};
+  for (const auto& [bibliographic, terminology] : kCodes) {
+    if (language == bibliographic) return std::string(terminology);
+  }
+  return language;
+}
+
 // "2 (eng, deu)": how many streams of a kind, and their languages where tagged.
 std::string StreamsText(const MediaInfo& info, StreamKind kind) {
   int count = 0;
@@ -141,7 +156,8 @@ std::string StreamsText(const MediaInfo& info, StreamKind kind) {
     if (stream.kind != kind) continue;
     // MP4 writes "und" where there is no language.
     const bool known = !stream.language.empty() && stream.language != "und";
-    languages += (count == 0 ? "" : ", ") + (known ? stream.language : std::string("-"));
+    languages +=
+        (count == 0 ? "" : ", ") + (known ? TerminologyCode(stream.language) : std::string("-"));
     tagged = tagged || known;
     ++count;
   }

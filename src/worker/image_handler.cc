@@ -13,6 +13,7 @@ using http::Problem;
 using http::Response;
 using http::ToResponse;
 
+constexpr uint64_t kTypicalPictureBytes = 64 * 1024;
 constexpr size_t kOptionBytesMax = 1024;
 constexpr uint64_t kGrowStepBytes = 1u << 20;
 constexpr size_t kPartsBesideFiles = 16;
@@ -30,9 +31,9 @@ std::optional<Response> ImageHandler::OnHead(const http::RequestHead& head,
   exchange_ = std::move(exchange);
   if (auto problem = context_->NotServing()) return ToResponse(*problem);
   if (auto problem = CheckHead(head)) return ToResponse(*problem);
-  const WorkerOptions& options = context_->options;
-  const int estimate =
-      kind_ == Kind::kSingle ? 1 : std::min(options.batch_frames, options.frames_max);
+  const int estimate = kind_ == Kind::kSingle
+                           ? 1
+                           : context_->EstimateFrames(head.content_length, kTypicalPictureBytes);
   announced_ = head.content_length.has_value();
   body_left_ = head.content_length.value_or(0);
   caller_ = context_->CallerOf(head);

@@ -10,13 +10,20 @@ using http::Problem;
 using http::Response;
 using http::ToResponse;
 
+namespace {
+
+constexpr uint64_t kTypicalFrameBytes = 256 * 1024;
+
+}  // namespace
+
 std::optional<Response> InferHandler::OnHead(const http::RequestHead& head,
                                              std::shared_ptr<http::Exchange> exchange) {
   exchange_ = std::move(exchange);
   if (auto problem = context_->NotServing()) return ToResponse(*problem);
   if (auto problem = CheckFields(head)) return ToResponse(*problem);
   caller_ = context_->CallerOf(head);
-  const int estimate = std::min(context_->options.batch_frames, context_->options.frames_max);
+  // The JSON, which says how many they are, comes first in the body and corrects this.
+  const int estimate = context_->EstimateFrames(body_bytes_, kTypicalFrameBytes);
   Admission::Answer answer = context_->admission.Enter(caller_, estimate, body_bytes_);
   if (!answer.grant) return ToResponse(context_->Refuse(answer.refusal));
   grant_ = std::move(answer.grant);

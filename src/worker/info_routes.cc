@@ -88,6 +88,7 @@ Response ModelInfo(const WorkerContext& context, const ServedModel& model) {
                              {{"octoscale_version", WorkerVersion()},
                               {"scales", model.scales},
                               {"fingerprints", fingerprints},
+                              {"threads", context.cache.provider().threads()},
                               {"batch_frames", context.options.batch_frames},
                               {"frames_max", context.options.frames_max},
                               {"body_bytes_max", context.options.body_bytes_max}}}});

@@ -109,6 +109,13 @@ int WorkerContext::RetryAfterSeconds() {
   return std::clamp(static_cast<int>(std::ceil(seconds)), 1, kRetryAfterMax);
 }
 
+int WorkerContext::EstimateFrames(std::optional<uint64_t> body_bytes,
+                                  uint64_t bytes_per_frame) const {
+  const auto most = static_cast<uint64_t>(std::min(options.batch_frames, options.frames_max));
+  return static_cast<int>(
+      std::clamp<uint64_t>(body_bytes.value_or(UINT64_MAX) / bytes_per_frame, 1, most));
+}
+
 std::string WorkerContext::CallerOf(const http::RequestHead& head) const {
   if (!options.caller_field.empty()) {
     const std::string_view named = head.Header(options.caller_field);

@@ -41,6 +41,8 @@ struct WorkerContext {
   std::optional<http::Problem> NotServing() const;
   // The problem for a request that Admission refused; counts it.
   http::Problem Refuse(Refusal refusal);
+  // How many frames a body of this length probably holds, to admit it before it is read.
+  int EstimateFrames(std::optional<uint64_t> body_bytes, uint64_t bytes_per_frame) const;
   // Whose queue a request belongs to: its token and address, or what a trusted proxy says.
   std::string CallerOf(const http::RequestHead& head) const;
   // 422 for an input of this size that is over a limit, or whose result would be.

@@ -35,6 +35,8 @@ class Output {
   }
 
  private:
+  using Quad = float __attribute__((vector_size(16)));   // one row of a x4 pixel block
+  static constexpr int32_t kExponentMask = 0x7f800000;   // all ones: NaN or infinity
   static constexpr int kColumns = 128;                   // input pixels at a time
   static constexpr int kLineFloats = kColumns * 4 + 16;  // one x4 line with a pixel on both sides
 
@@ -61,14 +63,13 @@ class Output {
     const int slot = row / 4 - (args_.y - 1);
     const float* from = args_.rows_in[slot] + plane * 16 + row % 4 * 4;
     const void* pixels = args_.plane_rows[plane][slot];
+    float base[kColumns];
+    InputValues(pixels, x, count, base);
     for (int k = 0; k < count; ++k) {
-      const float base = InputValue(pixels, x + k);
-      const float* v = from + static_cast<ptrdiff_t>(x + k) * 48;
-      float* to = line + 1 + 4 * k;
-      to[0] = v[0] + base;
-      to[1] = v[1] + base;
-      to[2] = v[2] + base;
-      to[3] = v[3] + base;
+      Quad v;
+      __builtin_memcpy(&v, from + static_cast<ptrdiff_t>(x + k) * 48, sizeof v);
+      v += base[k];
+      __builtin_memcpy(line + 1 + 4 * k, &v, sizeof v);
     }
     line[0] =
         x > 0 ? from[static_cast<ptrdiff_t>(x - 1) * 48 + 3] + InputValue(pixels, x - 1) : line[1];
@@ -79,10 +80,19 @@ class Output {
   }
 
   float InputValue(const void* pixels, int x) const {
+    float value;
+    InputValues(pixels, x, 1, &value);
+    return value;
+  }
+
+  void InputValues(const void* pixels, int x, int count, float* __restrict values) const {
     if (args_.sample_in == Sample::kU8) {
-      return static_cast<float>(static_cast<const uint8_t*>(pixels)[x]) * (1.f / 255.f);
+      const uint8_t* in = static_cast<const uint8_t*>(pixels) + x;
+      for (int i = 0; i < count; ++i) values[i] = static_cast<float>(in[i]) * (1.f / 255.f);
+    } else {
+      const uint16_t* in = static_cast<const uint16_t*>(pixels) + x;
+      for (int i = 0; i < count; ++i) values[i] = static_cast<float>(in[i]) * (1.f / 65535.f);
     }
-    return static_cast<float>(static_cast<const uint16_t*>(pixels)[x]) * (1.f / 65535.f);
   }
 
   // Taps of the cubic kernel (a = -0.75) at distances 1+t, t, 1-t, 2-t.
@@ -137,27 +147,28 @@ class Output {
     } else {
       Round(values, count, 65535.f, static_cast<uint16_t*>(out) + x);
     }
-    uint32_t bad = 0;
+    int32_t largest = 0;
     for (int i = 0; i < count; ++i) {
-      uint32_t bits;
+      int32_t bits;
       __builtin_memcpy(&bits, values + i, 4);
-      bad |= (bits & 0x7f800000u) == 0x7f800000u ? 1u : 0u;
+      bits &= kExponentMask;
+      largest = bits > largest ? bits : largest;
     }
-    poisoned_ |= bad != 0;
+    poisoned_ |= largest == kExponentMask;
   }
 
   template <typename T>
-  void Round(const float* values, int count, float max, T* to) {
-    uint32_t any = 0;
+  void Round(const float* __restrict values, int count, float max, T* __restrict to) {
+    int32_t any = 0;
     for (int i = 0; i < count; ++i) {
       float v = values[i] * max + 0.5f;
       v = v > 0.f ? v : 0.f;
       v = v < max ? v : max;
-      const T sample = static_cast<T>(static_cast<int32_t>(v));
-      to[i] = sample;
+      const int32_t sample = static_cast<int32_t>(v);
+      to[i] = static_cast<T>(sample);
       any |= sample;
     }
-    samples_ |= any;
+    samples_ |= static_cast<uint32_t>(any);
   }
 
   const OutputArgs& args_;
