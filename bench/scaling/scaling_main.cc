@@ -67,9 +67,15 @@ Result<std::unique_ptr<WorkerFleet>> StartFleet(const Setup& setup, int workers)
   options.local.count = workers;
   options.local.program =
       (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "octoscale").string();
-  options.local.args = {"--simulate-ms-per-frame", std::to_string(setup.ms_per_frame),
-                        "-s", std::to_string(setup.scale), "-b", std::to_string(setup.batch),
-                        "--quiet", "--codec-threads", "1"};
+  options.local.args = {"--simulate-ms-per-frame",
+                        std::to_string(setup.ms_per_frame),
+                        "-s",
+                        std::to_string(setup.scale),
+                        "-b",
+                        std::to_string(setup.batch),
+                        "--quiet",
+                        "--codec-threads",
+                        "1"};
   options.remote.batch_frames = setup.batch;
   options.remote.dispatch.model = "simulated";
   options.remote.dispatch.scale = setup.scale;
@@ -136,11 +142,11 @@ void PrintRow(const Row& row, const Row& one) {
 }
 
 int Run(const Setup& setup) {
-  std::printf("%dx%d to x%d, %g ms a frame, batches of %d, %u cores\n\n", setup.width,
-              setup.height, setup.scale, setup.ms_per_frame, setup.batch,
-              std::thread::hardware_concurrency());
-  std::printf("| workers | frames | s | fps | speed-up | of ideal | coordinator: core per 100 fps "
-              "| retries | hedges |\n|---|---|---|---|---|---|---|---|---|\n");
+  std::printf("%dx%d to x%d, %g ms a frame, batches of %d, %u cores\n\n", setup.width, setup.height,
+              setup.scale, setup.ms_per_frame, setup.batch, std::thread::hardware_concurrency());
+  std::printf(
+      "| workers | frames | s | fps | speed-up | of ideal | coordinator: core per 100 fps "
+      "| retries | hedges |\n|---|---|---|---|---|---|---|---|---|\n");
   std::vector<Row> rows;
   for (const int workers : setup.workers) {
     auto row = Measure(setup, workers);
@@ -163,7 +169,8 @@ int main(int argc, char** argv) {
   CLI::App app("Measures the coordinator with simulated workers.", "scaling_bench");
   app.add_option("--workers", setup.workers, "Numbers of workers, the first is the measure")
       ->delimiter(',');
-  app.add_option("--ms-per-frame", setup.ms_per_frame, "What a worker takes")->capture_default_str();
+  app.add_option("--ms-per-frame", setup.ms_per_frame, "What a worker takes")
+      ->capture_default_str();
   app.add_option("--width", setup.width)->capture_default_str();
   app.add_option("--height", setup.height)->capture_default_str();
   app.add_option("--scale", setup.scale)->capture_default_str();

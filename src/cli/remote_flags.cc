@@ -28,9 +28,14 @@ Result<std::string> OwnPath() {
 }
 
 std::vector<std::string> SpawnArguments(const RemoteFlags& flags, const EngineFlags& engine) {
-  std::vector<std::string> args = {"-m", engine.model, "-s", std::to_string(engine.scale),
-                                   "-b", std::to_string(std::min(engine.batch_size, 64)),
-                                   "--codec-threads", "1"};
+  std::vector<std::string> args = {"-m",
+                                   engine.model,
+                                   "-s",
+                                   std::to_string(engine.scale),
+                                   "-b",
+                                   std::to_string(std::min(engine.batch_size, 64)),
+                                   "--codec-threads",
+                                   "1"};
   if (engine.precision != "auto") {
     args.insert(args.end(), {"--precision", engine.precision});
   }
@@ -108,8 +113,9 @@ Status CheckRemoteFlags(const RemoteFlags& flags, const EngineFlags& engine) {
   }
   const bool remote = !flags.workers.empty();
   if (remote && flags.spawn_workers > 0) {
-    return InvalidArgument("--workers and --spawn-workers exclude each other; to use both, start "
-                           "local ones with `octoscale worker` and name them all in --workers");
+    return InvalidArgument(
+        "--workers and --spawn-workers exclude each other; to use both, start "
+        "local ones with `octoscale worker` and name them all in --workers");
   }
   if (engine.threads != 0) {
     return InvalidArgument(remote ? "--threads is for the local engine; give it to the workers"
@@ -117,13 +123,15 @@ Status CheckRemoteFlags(const RemoteFlags& flags, const EngineFlags& engine) {
                                     "cores among the workers");
   }
   if (engine.resample) {
-    return InvalidArgument("--resample works with the local engine only; workers give the scales "
-                           "of their networks");
+    return InvalidArgument(
+        "--resample works with the local engine only; workers give the scales "
+        "of their networks");
   }
   if (!remote) return OkStatus();
   if (engine.precision != "auto" || !engine.models_dir.empty()) {
-    return InvalidArgument("--precision and --models-dir are for the local engine; give them to "
-                           "the workers");
+    return InvalidArgument(
+        "--precision and --models-dir are for the local engine; give them to "
+        "the workers");
   }
   if (flags.simulate_ms_per_frame >= 0) {
     return InvalidArgument("--simulate-ms-per-frame is for --spawn-workers");

@@ -17,7 +17,7 @@ class App;
 namespace octoscale {
 
 struct RemoteFlags {
-  std::string workers;    // URL,URL,...
+  std::string workers;  // URL,URL,...
   int spawn_workers = 0;
   std::string token_path;
   std::string ca_path;

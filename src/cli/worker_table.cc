@@ -9,9 +9,7 @@ namespace {
 
 constexpr size_t kWorkersShown = 8;
 
-std::string Percent(double share) {
-  return std::to_string(static_cast<int>(100 * share + 0.5));
-}
+std::string Percent(double share) { return std::to_string(static_cast<int>(100 * share + 0.5)); }
 
 std::string Row(const std::string& name, size_t name_width, const char* format, ...)
     __attribute__((format(printf, 3, 4)));

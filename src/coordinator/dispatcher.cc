@@ -27,8 +27,7 @@ Result<std::unique_ptr<Dispatcher>> Dispatcher::Create(DispatcherOptions options
   http::ClientOptions client_options;
   client_options.ca_path = options.ca_path;
   // One more than the batches of each worker, for the questions after its health.
-  client_options.connections_max =
-      static_cast<int>(urls.size()) * (options.batches_per_worker + 1);
+  client_options.connections_max = static_cast<int>(urls.size()) * (options.batches_per_worker + 1);
   OCTO_ASSIGN_OR_RETURN(std::unique_ptr<http::Client> client, http::Client::Create(client_options));
   return std::unique_ptr<Dispatcher>(
       new Dispatcher(std::move(options), std::move(client), urls, names));
@@ -243,8 +242,7 @@ void Dispatcher::StartJobs(Clock::time_point now) {
 
 // Seconds until the worker would have finished `frames` more. A worker that is late with what it
 // has counts as no faster than it is late.
-double Dispatcher::SecondsUntilDone(const Worker& worker, int frames,
-                                    Clock::time_point now) const {
+double Dispatcher::SecondsUntilDone(const Worker& worker, int frames, Clock::time_point now) const {
   double mean = 0;
   int known = 0;
   for (const Worker& other : workers_) {
@@ -272,9 +270,9 @@ std::optional<size_t> Dispatcher::Pick(const Job& job, Clock::time_point now) co
     const bool fresh = std::find(job.tried.begin(), job.tried.end(), i) == job.tried.end();
     if (best_fresh && !fresh) continue;
     const double seconds = SecondsUntilDone(worker, job.tensor.frames, now);
-    const bool better = !best || (fresh && !best_fresh) || seconds < best_seconds * 0.999 ||
-                        (seconds < best_seconds * 1.001 &&
-                         worker.last_sent < workers_[*best].last_sent);
+    const bool better =
+        !best || (fresh && !best_fresh) || seconds < best_seconds * 0.999 ||
+        (seconds < best_seconds * 1.001 && worker.last_sent < workers_[*best].last_sent);
     if (!better) continue;
     best = i;
     best_fresh = fresh;
@@ -324,9 +322,8 @@ void Dispatcher::Send(Job* job, size_t index, bool hedge, Clock::time_point now)
         std::to_string(job->tensor.frames) + " frames" + (hedge ? ", hedged" : "") +
         ", traceparent " + attempt.trace);
   auto id = std::make_shared<RequestId>(0);
-  *id = client_->Start(std::move(request), [this, id](http::ClientAnswer answer) {
-    OnAnswer(*id, std::move(answer));
-  });
+  *id = client_->Start(std::move(request),
+                       [this, id](http::ClientAnswer answer) { OnAnswer(*id, std::move(answer)); });
   attempts_.emplace(*id, std::move(attempt));
 }
 

@@ -142,9 +142,9 @@ class Dispatcher {
   };
 
   enum class Blame {
-    kNobody,    // busy, or never reached: costs no attempt
-    kWorker,    // lost in the middle
-    kAnswer,    // answered with a failure
+    kNobody,  // busy, or never reached: costs no attempt
+    kWorker,  // lost in the middle
+    kAnswer,  // answered with a failure
   };
 
   Dispatcher(DispatcherOptions options, std::unique_ptr<http::Client> client,

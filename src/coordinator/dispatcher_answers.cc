@@ -136,8 +136,8 @@ void Dispatcher::OnHttpError(const Attempt& attempt, const http::ClientAnswer& a
   if (answer.status < 500) return;
   worker.failures_in_row += 1;
   if (worker.failures_in_row >= kFailuresInRowMax) {
-    MarkDown(attempt.worker, std::to_string(kFailuresInRowMax) + " failures in a row, the last " +
-                                 reason);
+    MarkDown(attempt.worker,
+             std::to_string(kFailuresInRowMax) + " failures in a row, the last " + reason);
   }
 }
 
@@ -175,11 +175,11 @@ void Dispatcher::AttemptFailed(const Attempt& attempt, Blame blame, const std::s
   if (job->running > 0) return;  // another worker still has it
   if (job->answered >= kAnswersMax || job->lost >= kLossesMax) {
     const int tries = job->answered + job->lost;
-    return Finish(job, {Internal("failed " + std::to_string(tries) + " times; last " +
-                                 job->last_error),
-                        true,
-                        {},
-                        0});
+    return Finish(job,
+                  {Internal("failed " + std::to_string(tries) + " times; last " + job->last_error),
+                   true,
+                   {},
+                   0});
   }
   if (blame == Blame::kNobody) return;
   const int doublings = std::min(job->answered + job->lost, 5);

@@ -113,8 +113,8 @@ void Dispatcher::OnReady(size_t index, const http::ClientAnswer& answer) {
     return Refuse(index, "it doesn't accept the token (" + StatusText(answer) + ")");
   }
   if (answer.status < 500 && !worker.was_up) {
-    return Refuse(index, "this is no octoscale worker: GET /v2/health/ready gives " +
-                             StatusText(answer));
+    return Refuse(index,
+                  "this is no octoscale worker: GET /v2/health/ready gives " + StatusText(answer));
   }
   MarkDown(index, "GET /v2/health/ready gives " + StatusText(answer));
 }
@@ -142,9 +142,10 @@ void Dispatcher::OnIdentity(size_t index, const http::ClientAnswer& answer) {
       break;
     case 401:
     case 403:
-      return Refuse(index, options_.token.empty()
-                               ? "it wants a token (" + text + "); --token-file names a file with it"
-                               : "it doesn't accept the token of --token-file (" + text + ")");
+      return Refuse(index,
+                    options_.token.empty()
+                        ? "it wants a token (" + text + "); --token-file names a file with it"
+                        : "it doesn't accept the token of --token-file (" + text + ")");
     case 404:
     case 422:
       return Refuse(index, "it can't serve model " + options_.model + " at scale " +
@@ -171,8 +172,8 @@ void Dispatcher::Admit(size_t index) {
   Worker& worker = workers_[index];
   const WorkerIdentity& found = worker.identity;
   const auto differs = [&](const std::string& what, const std::string& a, const std::string& b) {
-    Refuse(index, "it differs from the other workers: its " + what + " is '" + a +
-                      "', expected '" + b + "'");
+    Refuse(index, "it differs from the other workers: its " + what + " is '" + a + "', expected '" +
+                      b + "'");
   };
   if (found.model != reference_->model) return differs("model", found.model, reference_->model);
   if (found.version != reference_->version) {
@@ -267,10 +268,9 @@ void Dispatcher::MarkDown(size_t index, const std::string& reason) {
   const Clock::duration wait = kBackoffMin * (1 << std::min(worker.downs, kBackoffDoublingsMax));
   worker.downs += 1;
   worker.retry_at = Clock::now() + wait / 2 + Jitter(wait / 2);
-  DropAttempts([index](const Attempt& attempt) { return attempt.worker == index; },
-               [this, &reason](const Attempt& attempt) {
-                 AttemptFailed(attempt, Blame::kWorker, reason);
-               });
+  DropAttempts(
+      [index](const Attempt& attempt) { return attempt.worker == index; },
+      [this, &reason](const Attempt& attempt) { AttemptFailed(attempt, Blame::kWorker, reason); });
   PublishReports();
 }
 

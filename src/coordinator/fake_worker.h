@@ -52,8 +52,10 @@ class FakeWorker {
 
   explicit FakeWorker(FakeWorkerSpec spec) : spec_(std::move(spec)) {
     http::Router router;
-    router.AddGet("/v2/health/live", [](const auto&) { return Json(200, "{}"); }, true);
-    router.AddGet("/v2/health/ready", [](const auto&) { return Json(200, "{}"); }, true);
+    router.AddGet(
+        "/v2/health/live", [](const auto&) { return Json(200, "{}"); }, true);
+    router.AddGet(
+        "/v2/health/ready", [](const auto&) { return Json(200, "{}"); }, true);
     router.AddGet("/v2/models/{model}", [this](const auto& head) { return ModelInfo(head); });
     router.Add({"POST", "/v2/models/{model}/infer",
                 [this] { return std::make_shared<Handler>(this); }, 64 << 20, false});

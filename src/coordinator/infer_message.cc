@@ -167,6 +167,19 @@ std::vector<Frame> FramesFromTensor(std::span<const uint8_t> pixels, const Tenso
   return frames;
 }
 
+namespace {
+
+// It becomes part of a URL.
+bool IsModelName(std::string_view name) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '-' || c == '_' || c == '.';
+  };
+  return !name.empty() && std::all_of(name.begin(), name.end(), plain);
+}
+
+}  // namespace
+
 Result<WorkerIdentity> ParseModelInfo(std::span<const uint8_t> json, int scale) {
   const auto root = ParseJson({reinterpret_cast<const char*>(json.data()), json.size()});
   if (!root) return CorruptInput("it answers, but not as an octoscale worker does");
@@ -184,16 +197,16 @@ Result<WorkerIdentity> ParseModelInfo(std::span<const uint8_t> json, int scale) 
       identity.fingerprint = Text(*fingerprints, std::to_string(scale).c_str());
     }
   }
-  if (identity.model.empty() || identity.fingerprint.empty()) {
+  if (!IsModelName(identity.model) || identity.fingerprint.empty()) {
     return CorruptInput("it doesn't say which weights it has for scale " + std::to_string(scale));
   }
   return identity;
 }
 
 std::string ProblemDetail(const http::ClientAnswer& answer) {
-  std::string text(answer.body.begin(),
-                   answer.body.begin() + static_cast<ptrdiff_t>(
-                                             std::min(answer.body.size(), kJsonBytesMax)));
+  std::string text(
+      answer.body.begin(),
+      answer.body.begin() + static_cast<ptrdiff_t>(std::min(answer.body.size(), kJsonBytesMax)));
   if (answer.Header("Content-Type").starts_with("application/problem+json")) {
     if (const auto json = ParseJson(text)) {
       const std::string part = Text(*json, "part");

@@ -30,9 +30,7 @@ struct Tensor {
            static_cast<size_t>(SampleBytes(type));
   }
   size_t size_bytes() const { return frame_bytes() * static_cast<size_t>(frames); }
-  std::span<const uint8_t> bytes() const {
-    return {pixels->data() + offset, size_bytes()};
-  }
+  std::span<const uint8_t> bytes() const { return {pixels->data() + offset, size_bytes()}; }
   // Frame `index` alone; shares the pixels.
   Tensor Single(int index) const;
 };

@@ -99,8 +99,8 @@ struct ChildPlan {
 
 ChildPlan PlanChild(const LocalWorkersOptions& options, const CoreShare& share) {
   ChildPlan plan;
-  plan.words = {options.program, "worker", "--listen", "127.0.0.1:0",
-                "--threads", std::to_string(share.threads)};
+  plan.words = {options.program, "worker",    "--listen",
+                "127.0.0.1:0",   "--threads", std::to_string(share.threads)};
   plan.words.insert(plan.words.end(), options.args.begin(), options.args.end());
   for (std::string& word : plan.words) plan.argv.push_back(word.data());
   plan.argv.push_back(nullptr);
@@ -183,7 +183,8 @@ std::vector<CoreShare> DivideCores(const std::vector<int>& cores, int count) {
 
 class LocalWorkers::Impl {
  public:
-  Impl(LocalWorkersOptions options, Fd wake) : options_(std::move(options)), wake_(std::move(wake)) {
+  Impl(LocalWorkersOptions options, Fd wake)
+      : options_(std::move(options)), wake_(std::move(wake)) {
     for (const CoreShare& share : DivideCores(AllowedCores(), options_.count)) {
       plans_.push_back(PlanChild(options_, share));
     }

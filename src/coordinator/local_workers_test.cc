@@ -72,8 +72,7 @@ class LocalWorkersTest : public testing::Test {
   // True when `list` has that many entries within the tests' patience.
   bool Wait(const std::vector<std::string>& list, size_t count) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(60),
-                             [&] { return list.size() >= count; });
+    return changed_.wait_for(lock, std::chrono::seconds(60), [&] { return list.size() >= count; });
   }
 
   std::string folder_;

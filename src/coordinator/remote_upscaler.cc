@@ -39,8 +39,7 @@ Result<std::unique_ptr<RemoteUpscaler>> RemoteUpscaler::Create(
   info.scale = options.dispatch.scale;
   info.batch_frames = options.batch_frames;
   // Some more than are on their way, for those that are packed, unpacked or wait to be written.
-  info.batches_in_flight =
-      workers * options.dispatch.batches_per_worker + std::max(2, workers / 2);
+  info.batches_in_flight = workers * options.dispatch.batches_per_worker + std::max(2, workers / 2);
   OCTO_ASSIGN_OR_RETURN(std::unique_ptr<Dispatcher> dispatcher,
                         Dispatcher::Create(std::move(options.dispatch), urls, names));
   return std::unique_ptr<RemoteUpscaler>(

@@ -86,8 +86,8 @@ class RemoteUpscalerTest : public testing::Test {
           ASSERT_TRUE(out.ok()) << out.status().message();
           ASSERT_EQ(out->size(), static_cast<size_t>(frames));
           for (int i = 0; i < frames; ++i) {
-            EXPECT_TRUE((*out)[static_cast<size_t>(i)].SamePixels(
-                Enlarged(TestFrame(number * frames + i))))
+            EXPECT_TRUE(
+                (*out)[static_cast<size_t>(i)].SamePixels(Enlarged(TestFrame(number * frames + i))))
                 << "batch " << number << ", frame " << i;
           }
         }
@@ -228,9 +228,8 @@ TEST_F(RemoteUpscalerTest, AWorkerThatIsAlwaysBusyCountsAsNone) {
 
 TEST_F(RemoteUpscalerTest, TheFrameThatNoWorkerCanDoIsNamed) {
   const auto poisoned = [](int, std::span<const uint8_t> pixels) {
-    return std::find(pixels.begin(), pixels.end(), uint8_t{255}) != pixels.end()
-               ? Fault::kError500
-               : Fault::kNone;
+    return std::find(pixels.begin(), pixels.end(), uint8_t{255}) != pixels.end() ? Fault::kError500
+                                                                                 : Fault::kNone;
   };
   for (int i = 0; i < 3; ++i) {
     FakeWorkerSpec spec;

@@ -31,8 +31,8 @@ void HedgePolicy::Finished(double seconds, int queued_frames) {
     next_ = (next_ + 1) % kBatchesKept;
   }
   std::vector<double> sorted = seconds_per_frame_;
-  const auto at = sorted.begin() + static_cast<ptrdiff_t>(
-                                       kPercentile * static_cast<double>(sorted.size() - 1));
+  const auto at =
+      sorted.begin() + static_cast<ptrdiff_t>(kPercentile * static_cast<double>(sorted.size() - 1));
   std::nth_element(sorted.begin(), at, sorted.end());
   percentile_ = *at;
 }

@@ -21,8 +21,9 @@ Result<std::string> ReadTokenFile(const std::string& path) {
     return static_cast<unsigned char>(c) > 0x20 && static_cast<unsigned char>(c) < 0x7f;
   });
   if (!token.empty() && plain) return token;
-  return InvalidArgument(path + ": expected a token of printable ASCII without blanks in the first "
-                                "line");
+  return InvalidArgument(path +
+                         ": expected a token of printable ASCII without blanks in the first "
+                         "line");
 }
 
 Result<std::unique_ptr<WorkerFleet>> WorkerFleet::Create(FleetOptions options,

@@ -26,10 +26,9 @@ TEST(WorkerUrlTest, DefaultPortsPathsAndIpv6) {
 }
 
 TEST(WorkerUrlTest, RefusesWhatIsNoAddressAndNamesIt) {
-  for (const char* text :
-       {"", "ftp://h:1", "http://", "http://:80", "h:0", "h:65536", "h:12x", "h:", "http://u:p@h:1",
-        "http://h:1?x=1", "http://h:1#a", "http://h h:1", "http://h\n:1", "http://[::1", "[::1]x1",
-        "http://h\xc3\xa9:1"}) {
+  for (const char* text : {"", "ftp://h:1", "http://", "http://:80", "h:0", "h:65536", "h:12x",
+                           "h:", "http://u:p@h:1", "http://h:1?x=1", "http://h:1#a", "http://h h:1",
+                           "http://h\n:1", "http://[::1", "[::1]x1", "http://h\xc3\xa9:1"}) {
     const auto url = NormaliseWorkerUrl(text);
     ASSERT_FALSE(url.ok()) << text;
     EXPECT_EQ(url.status().code(), StatusCode::kInvalidArgument);

@@ -16,15 +16,15 @@
 namespace octoscale::http {
 
 struct ClientOptions {
-  std::string ca_path;  // PEM file of trusted certificates; empty: the system's
+  std::string ca_path;       // PEM file of trusted certificates; empty: the system's
   int connections_max = 64;  // kept open while unused
 };
 
 struct ClientRequest {
-  std::string url;                // http:// or https://
-  std::vector<Field> fields;      // beside Host, Content-Length and Connection
-  bool post = false;              // else GET
-  std::vector<BodyPiece> body;    // sent one after the other; with `post` only
+  std::string url;              // http:// or https://
+  std::vector<Field> fields;    // beside Host, Content-Length and Connection
+  bool post = false;            // else GET
+  std::vector<BodyPiece> body;  // sent one after the other; with `post` only
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds timeout{60'000};  // from Start() to the last byte of the answer
   uint64_t answer_bytes_max = 64 * 1024;      // of a 200's body; other answers: 64 KiB

@@ -31,6 +31,7 @@ double SecondsSince(Clock::time_point start) {
 
 struct TimedFrames {
   int64_t number = 0;  // of the batch
+  int64_t first = 0;   // its first frame's number in the video
   std::vector<Frame> frames;
   std::vector<FrameTime> times;
   size_t size_bytes() const {
@@ -194,6 +195,7 @@ Status PipelineRun::ConvertAll(int64_t* batches) {
   const auto flush = [&] {
     if (batch.frames.empty()) return true;
     batch.number = (*batches)++;
+    batch.first = next - static_cast<int64_t>(batch.frames.size());
     const size_t bytes = batch.size_bytes();
     return batches_.Push(std::exchange(batch, {}), bytes);
   };
@@ -235,6 +237,15 @@ Result<std::vector<Frame>> PipelineRun::UpscaleChecked(std::vector<Frame> batch)
   return result;
 }
 
+// Says which frames an upscaler failed at; what stopped it from outside has nothing to do with
+// them.
+Status WithFrames(const Status& status, const TimedFrames& batch) {
+  if (status.code() != StatusCode::kInternal) return status;
+  const int64_t last = batch.first + static_cast<int64_t>(batch.times.size());
+  return status.WithContext("frames " + std::to_string(batch.first + 1) + " to " +
+                            std::to_string(last) + " of the video");
+}
+
 void PipelineRun::UpscaleStage() {
   while (std::optional<TimedFrames> batch = batches_.Pop()) {
     WaitWhilePaused();
@@ -244,7 +255,7 @@ void PipelineRun::UpscaleStage() {
       first_batch_seen_ = true;
     }
     Result<std::vector<Frame>> result = UpscaleChecked(std::move(batch->frames));
-    if (!result.ok()) return Fail(result.status());
+    if (!result.ok()) return Fail(WithFrames(result.status(), *batch));
     batch->frames = std::move(result).value();
     const size_t bytes = batch->size_bytes();
     const int64_t number = batch->number;

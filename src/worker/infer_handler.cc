@@ -119,8 +119,7 @@ void InferHandler::UnpackFrame(size_t index, std::vector<uint8_t> bytes) {
   JobUnit unit;
   try {
     const ptrdiff_t stride = ptrdiff_t{3} * request_.size.width * SampleBytes(request_.type);
-    unit.frames.push_back(
-        FrameFromInterleaved(bytes.data(), stride, request_.size, request_.type));
+    unit.frames.push_back(FrameFromInterleaved(bytes.data(), stride, request_.size, request_.type));
   } catch (const std::bad_alloc&) {
     return exchange_->Send(
         ToResponse(http::ProblemOf(ResourceExhausted("not enough memory for the frames"))));

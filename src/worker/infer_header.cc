@@ -153,17 +153,17 @@ InferHeader ParseInferHeader(std::string_view json) {
 
 std::string MakeInferAnswer(const InferRequest& request, const UpscalerKey& key, FrameSize size,
                             std::string_view fingerprint) {
-  const uint64_t bytes = uint64_t{3} * static_cast<uint64_t>(size.width) *
-                         static_cast<uint64_t>(size.height) * static_cast<uint64_t>(request.frames) *
-                         static_cast<uint64_t>(SampleBytes(request.type));
+  const uint64_t bytes =
+      uint64_t{3} * static_cast<uint64_t>(size.width) * static_cast<uint64_t>(size.height) *
+      static_cast<uint64_t>(request.frames) * static_cast<uint64_t>(SampleBytes(request.type));
   nlohmann::ordered_json answer = {{"model_name", key.model}, {"model_version", "1"}};
   if (!request.id.empty()) answer["id"] = request.id;
   answer["parameters"] = {{"scale", key.scale}, {"fingerprint", fingerprint}};
-  answer["outputs"] =
-      nlohmann::ordered_json::array({{{"name", "frames"},
-                                      {"datatype", request.type == SampleType::kU8 ? "UINT8" : "UINT16"},
-                                      {"shape", {request.frames, size.height, size.width, 3}},
-                                      {"parameters", {{"binary_data_size", bytes}}}}});
+  answer["outputs"] = nlohmann::ordered_json::array(
+      {{{"name", "frames"},
+        {"datatype", request.type == SampleType::kU8 ? "UINT8" : "UINT16"},
+        {"shape", {request.frames, size.height, size.width, 3}},
+        {"parameters", {{"binary_data_size", bytes}}}}});
   return answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
