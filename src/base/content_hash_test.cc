@@ -1,6 +1,6 @@
 #include "base/content_hash.h"
 
-#include "gtest/gtest.h"
+#include <gtest/gtest.h>
 
 namespace octoscale {
 namespace {

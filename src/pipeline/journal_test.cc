@@ -1,7 +1,7 @@
 #include "pipeline/journal.h"
 
-#include "gmock/gmock.h"
-#include "gtest/gtest.h"
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 namespace octoscale {
 namespace {

@@ -6,8 +6,8 @@
 #include <fstream>
 #include <iterator>
 
-#include "gmock/gmock.h"
-#include "gtest/gtest.h"
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include "pipeline/journal_dir.h"
 #include "pipeline/segment_sink.h"
 #include "pipeline/test_run.h"

@@ -5,8 +5,8 @@
 #include <fstream>
 #include <iterator>
 
-#include "gmock/gmock.h"
-#include "gtest/gtest.h"
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include "pipeline/segment_sink.h"
 #include "pipeline/test_run.h"
 
