@@ -13,7 +13,11 @@ constexpr double kNotBlackLuma = 4;
 // when it changes by less than this share of the input's change.
 constexpr double kMovingError = 2;
 constexpr double kFrozenShare = 0.02;
-// A neighbour fits clearly better when it leaves less than this share of the error.
+// Where one of two input pictures is shown, and not the other, the difference of the output's
+// errors against the two is the squared difference between them, whatever else a network changes.
+// More than this share of it towards the neighbour counts.
+constexpr double kNeighbourShare = 0.6;
+// A moved picture fits clearly better when less than this share of the error is left.
 constexpr double kBetterShare = 0.6;
 // Errors below this are the rounding of codecs; nothing is read into them.
 constexpr double kNoiseError = 1.5;
@@ -72,12 +76,17 @@ void PictureComparer::Judge(const Entry& entry, const Entry* previous, const Ent
       Count(&facts_.frozen, entry.spot);
     }
   }
-  for (const Entry* neighbour : {previous, next}) {
-    if (neighbour == nullptr) continue;
-    if (!FitsBetter(MeanSquaredError(*entry.output, neighbour->input), own)) continue;
-    Count(&facts_.misplaced, entry.spot);
-    break;
-  }
+  const bool misplaced = ShowsNeighbour(entry, previous) || ShowsNeighbour(entry, next);
+  if (misplaced) Count(&facts_.misplaced, entry.spot);
+}
+
+bool PictureComparer::ShowsNeighbour(const Entry& entry, const Entry* neighbour) {
+  if (neighbour == nullptr) return false;
+  const double apart = MeanSquaredError(entry.input, neighbour->input);
+  if (apart < kMovingError) return false;
+  const double own = MeanSquaredError(*entry.output, entry.input);
+  const double other = MeanSquaredError(*entry.output, neighbour->input);
+  return own - other > kNeighbourShare * apart;
 }
 
 void PictureComparer::SampleShifts(const Entry& entry, const Frame& output) {

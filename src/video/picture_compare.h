@@ -26,6 +26,7 @@ class PictureComparer {
     std::optional<MetricPicture> output;
   };
   void Judge(const Entry& entry, const Entry* previous, const Entry* next);
+  static bool ShowsNeighbour(const Entry& entry, const Entry* neighbour);
   void SampleShifts(const Entry& entry, const Frame& output);
   void FindShift();
 

@@ -11,6 +11,7 @@ namespace octoscale {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr char kClip[] = "-f lavfi -i testsrc2=s=64x48:r=25 -frames:v 12 ";
 constexpr char kTags[] =
@@ -78,8 +79,10 @@ TEST_F(VerifyTest, GoodOutputPassesEveryCheck) {
 }
 
 TEST_F(VerifyTest, MatroskaRoundsTimesAndPasses) {
-  Ffmpeg("-i " + Quote(good_) + " -map 0 -c copy " + Quote(dir_ / "good.mkv"));
-  const VerifyReport report = Verify(dir_ / "good.mkv");
+  Ffmpeg("-i " + Quote(good_) + " -map 0:v -c copy " + Quote(dir_ / "good.mkv"));
+  VerifyOptions options;
+  options.ignored = {"audio_streams"};
+  const VerifyReport report = Verify(dir_ / "good.mkv", options);
   EXPECT_TRUE(report.ok()) << Table(report);
 }
 
@@ -97,7 +100,8 @@ TEST_F(VerifyTest, VariableRateAndStartOffsetAreCompared) {
   Ffmpeg("-i " + Quote(bad_) + " -c copy " + Quote(dir_ / "zero.mp4"));
   report = VerifyVideo(vfr, dir_ / "zero.mp4", {});
   ASSERT_TRUE(report.ok()) << report.status().message();
-  EXPECT_EQ(report->Failures(), "start_time") << Table(*report);
+  EXPECT_THAT(report->Failures(), HasSubstr("start_time")) << Table(*report);
+  EXPECT_THAT(report->Failures(), Not(HasSubstr("frame_times"))) << Table(*report);
 }
 
 TEST_F(VerifyTest, DroppedFrameLeavesAGap) {
@@ -134,7 +138,8 @@ TEST_F(VerifyTest, DoubledFrame) {
   const VerifyReport report = Verify(bad_);
   EXPECT_EQ(Found(report, "frame_count"), "12");
   EXPECT_EQ(report.Failures(), "frozen_frames, frame_order") << Table(report);
-  EXPECT_EQ(Found(report, "frozen_frames"), "1, first at frame 6 (0.240 s)");
+  EXPECT_THAT(Found(report, "frozen_frames"), HasSubstr("first at frame 6 (0.240 s)"));
+  EXPECT_THAT(Found(report, "frame_order"), HasSubstr("first at frame 6 (0.240 s)"));
 }
 
 TEST_F(VerifyTest, FrameShownTooLate) {
@@ -144,7 +149,8 @@ TEST_F(VerifyTest, FrameShownTooLate) {
 }
 
 TEST_F(VerifyTest, ChangedTags) {
-  Ffmpeg("-i " + Quote(good_) + " -map 0 -c copy -bsf:v h264_metadata=colour_primaries=9:" +
+  Ffmpeg("-i " + Quote(good_) +
+         " -map 0:v -map 0:a -c copy -bsf:v h264_metadata=colour_primaries=9:" +
          "transfer_characteristics=16:matrix_coefficients=9:video_full_range_flag=1 " +
          Quote(dir_ / "bad.mkv"));
   const VerifyReport report = Verify(dir_ / "bad.mkv");
@@ -168,7 +174,7 @@ TEST_F(VerifyTest, PictureMovedByOnePixel) {
                                    std::pair("crop=128:95:0:1,pad=128:96:0:0", "1 px up")}) {
     Encode(std::string(kDouble) + ",format=yuv444p," + move, bad_, "-pix_fmt yuv444p");
     const VerifyReport report = Verify(bad_);
-    EXPECT_EQ(report.Failures(), "alignment") << Table(report);
+    EXPECT_THAT(report.Failures(), HasSubstr("alignment")) << Table(report);
     EXPECT_EQ(Found(report, "alignment"), text);
   }
 }
