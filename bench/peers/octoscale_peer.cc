@@ -1,7 +1,6 @@
 // octoscale as a peer. VARIANT: a word of --precision.
 #include <cstring>
 #include <memory>
-#include <span>
 #include <stdexcept>
 
 #include "bench/peers/peer_protocol.h"
@@ -27,39 +26,45 @@ Frame ToFrame(const uint8_t* pixels, FrameSize size) {
   return frame;
 }
 
-void Append(const Frame& frame, std::vector<uint8_t>* pixels) {
-  for (int plane = 0; plane < Frame::kPlanes; ++plane) {
-    for (int y = 0; y < frame.height(); ++y) {
-      pixels->insert(pixels->end(), frame.row(plane, y), frame.row(plane, y) + frame.width());
+class OctoscalePeer : public Peer {
+ public:
+  OctoscalePeer(const PeerArguments& arguments, const std::vector<uint8_t>& pixels) {
+    const LoadedModel model = ValueOrThrow(LoadModel(arguments.model, 4));
+    const EngineOptions options{.scale = 4,
+                                .batch_size = arguments.batch,
+                                .precision = ValueOrThrow(ParsePrecision(arguments.variant)),
+                                .threads = arguments.threads};
+    engine_ = ValueOrThrow(Engine::Create(model.weights, options));
+    const size_t frame_bytes = pixels.size() / static_cast<size_t>(arguments.frames);
+    for (size_t at = 0; at < pixels.size(); at += frame_bytes) {
+      frames_.push_back(ToFrame(pixels.data() + at, {arguments.width, arguments.height}));
     }
   }
-}
 
-Peer MakePeer(const PeerArguments& arguments) {
-  const LoadedModel model = ValueOrThrow(LoadModel(arguments.model, 4));
-  const EngineOptions options{.scale = 4,
-                              .batch_size = arguments.batch,
-                              .precision = ValueOrThrow(ParsePrecision(arguments.variant)),
-                              .threads = arguments.threads};
-  const std::shared_ptr<Engine> engine = ValueOrThrow(Engine::Create(model.weights, options));
-  return {[engine, arguments](const std::vector<uint8_t>& pixels) {
-    const FrameSize size{arguments.width, arguments.height};
-    const size_t frame_bytes = pixels.size() / static_cast<size_t>(arguments.frames);
-    std::vector<Frame> frames;
-    for (size_t at = 0; at < pixels.size(); at += frame_bytes) {
-      frames.push_back(ToFrame(pixels.data() + at, size));
+  void Run() override { upscaled_ = ValueOrThrow(engine_->PredictBatch(frames_)); }
+
+  std::vector<uint8_t> FirstResult() const override {
+    const Frame& frame = upscaled_[0];
+    std::vector<uint8_t> pixels;
+    for (int plane = 0; plane < Frame::kPlanes; ++plane) {
+      for (int y = 0; y < frame.height(); ++y) {
+        pixels.insert(pixels.end(), frame.row(plane, y), frame.row(plane, y) + frame.width());
+      }
     }
-    const std::vector<Frame> upscaled = ValueOrThrow(engine->PredictBatch(frames));
-    std::vector<uint8_t> result;
-    result.reserve(pixels.size() * 16);
-    for (const Frame& frame : upscaled) Append(frame, &result);
-    return result;
-  }};
-}
+    return pixels;
+  }
+
+ private:
+  std::unique_ptr<Engine> engine_;
+  std::vector<Frame> frames_, upscaled_;
+};
 
 }  // namespace
 }  // namespace octoscale::bench
 
 int main(int argc, char** argv) {
-  return octoscale::bench::ServePeer(argc, argv, octoscale::bench::MakePeer);
+  using namespace octoscale::bench;
+  return ServePeer(argc, argv, [](const PeerArguments& arguments, const auto& pixels) {
+    return std::make_unique<OctoscalePeer>(arguments, pixels);
+  });
 }

@@ -140,30 +140,47 @@ class Network {
   std::vector<std::unordered_map<int, memory>> primitive_args_;
 };
 
-Peer MakePeer(const PeerArguments& arguments) {
-  omp_set_num_threads(arguments.threads);
-  const Result<LoadedModel> model = LoadModel(arguments.model, 4);
-  if (!model.ok()) throw std::runtime_error(model.status().message());
-  if (model->weights.kind != NetworkKind::kSrvggCompact) {
-    throw std::runtime_error(arguments.model + " is not SRVGGNetCompact");
-  }
-  const auto network = std::make_shared<Network>(model->weights, arguments);
-  return {[network, arguments](const std::vector<uint8_t>& pixels) {
-    std::vector<uint8_t> result(pixels.size() * 16);
-    const size_t frame_bytes = pixels.size() / static_cast<size_t>(arguments.frames);
-    const size_t frames = static_cast<size_t>(arguments.frames);
-    const size_t batch = static_cast<size_t>(arguments.batch);
-    for (size_t first = 0; first < frames; first += batch) {
-      network->Upscale(pixels.data() + first * frame_bytes, std::min(batch, frames - first),
-                       result.data() + first * frame_bytes * 16);
+class OnednnPeer : public Peer {
+ public:
+  OnednnPeer(const PeerArguments& arguments, const std::vector<uint8_t>& pixels)
+      : arguments_(arguments), pixels_(pixels), result_(pixels.size() * 16) {
+    omp_set_num_threads(arguments.threads);
+    const Result<LoadedModel> model = LoadModel(arguments.model, 4);
+    if (!model.ok()) throw std::runtime_error(model.status().message());
+    if (model->weights.kind != NetworkKind::kSrvggCompact) {
+      throw std::runtime_error(arguments.model + " is not SRVGGNetCompact");
     }
-    return result;
-  }};
-}
+    network_ = std::make_unique<Network>(model->weights, arguments);
+  }
+
+  void Run() override {
+    const size_t frames = static_cast<size_t>(arguments_.frames);
+    const size_t batch = static_cast<size_t>(arguments_.batch);
+    const size_t frame_bytes = pixels_.size() / frames;
+    for (size_t first = 0; first < frames; first += batch) {
+      network_->Upscale(pixels_.data() + first * frame_bytes, std::min(batch, frames - first),
+                        result_.data() + first * frame_bytes * 16);
+    }
+  }
+
+  std::vector<uint8_t> FirstResult() const override {
+    const auto end = result_.begin() + static_cast<ptrdiff_t>(
+                                           result_.size() / static_cast<size_t>(arguments_.frames));
+    return {result_.begin(), end};
+  }
+
+ private:
+  PeerArguments arguments_;
+  std::vector<uint8_t> pixels_, result_;
+  std::unique_ptr<Network> network_;
+};
 
 }  // namespace
 }  // namespace octoscale::bench
 
 int main(int argc, char** argv) {
-  return octoscale::bench::ServePeer(argc, argv, octoscale::bench::MakePeer);
+  using namespace octoscale::bench;
+  return ServePeer(argc, argv, [](const PeerArguments& arguments, const auto& pixels) {
+    return std::make_unique<OnednnPeer>(arguments, pixels);
+  });
 }

@@ -37,18 +37,18 @@ std::vector<uint8_t> ReadPixels(const PeerArguments& arguments) {
   return pixels;
 }
 
-void Serve(const PeerArguments& arguments, const Peer& peer) {
-  const std::vector<uint8_t> pixels = ReadPixels(arguments);
-  const std::vector<uint8_t> first = peer.upscale_all(pixels);
+void Serve(const PeerArguments& arguments, Peer* peer) {
+  peer->Run();
+  const std::vector<uint8_t> first = peer->FirstResult();
   std::ofstream file(arguments.out, std::ios::binary);
   file.write(reinterpret_cast<const char*>(first.data()),
-             static_cast<std::streamsize>(first.size() / static_cast<size_t>(arguments.frames)));
+             static_cast<std::streamsize>(first.size()));
   file.close();
   if (!file) throw std::runtime_error("cannot write " + arguments.out);
   std::cout << "ready" << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
     const auto start = std::chrono::steady_clock::now();
-    peer.upscale_all(pixels);
+    peer->Run();
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     std::cout << seconds.count() << std::endl;
   }
@@ -56,10 +56,10 @@ void Serve(const PeerArguments& arguments, const Peer& peer) {
 
 }  // namespace
 
-int ServePeer(int argc, char** argv, const std::function<Peer(const PeerArguments&)>& make_peer) {
+int ServePeer(int argc, char** argv, const PeerMaker& make_peer) {
   try {
     const PeerArguments arguments = ParseArguments(argc, argv);
-    Serve(arguments, make_peer(arguments));
+    Serve(arguments, make_peer(arguments, ReadPixels(arguments)).get());
     return 0;
   } catch (const std::exception& error) {
     std::cerr << argv[0] << ": error: " << error.what() << "\n";

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,13 +22,21 @@ struct PeerArguments {
   std::string out;
 };
 
-struct Peer {
-  // Planar 8-bit pictures, [frames][3][height][width], to the same at scale 4.
-  std::function<std::vector<uint8_t>(const std::vector<uint8_t>& pixels)> upscale_all;
+class Peer {
+ public:
+  virtual ~Peer() = default;
+  // Upscales all pictures, 8-bit pixels to 8-bit pixels.
+  virtual void Run() = 0;
+  // The first picture of the last run, planar 8-bit RGB.
+  virtual std::vector<uint8_t> FirstResult() const = 0;
 };
+
+// Makes a peer for pictures [frames][3][height][width].
+using PeerMaker = std::function<std::unique_ptr<Peer>(const PeerArguments& arguments,
+                                                      const std::vector<uint8_t>& pixels)>;
 
 // Reads the arguments, makes the peer, answers until stdin ends. Returns the exit code. Anything
 // thrown is printed and ends the program.
-int ServePeer(int argc, char** argv, const std::function<Peer(const PeerArguments&)>& make_peer);
+int ServePeer(int argc, char** argv, const PeerMaker& make_peer);
 
 }  // namespace octoscale::bench

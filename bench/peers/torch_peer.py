@@ -32,7 +32,8 @@ def main():
     layout = (torch.channels_last if variant.startswith("channels_last")
               else torch.contiguous_format)
     network = load(pathlib.Path(model)).to(memory_format=layout)
-    pixels = torch.from_numpy(np.fromfile(source, np.uint8).reshape(frames, 3, height, width))
+    samples = np.fromfile(source, np.uint8, count=frames * 3 * height * width)
+    pixels = torch.from_numpy(samples.reshape(frames, 3, height, width))
 
     def upscale_all():
         results = []
