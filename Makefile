@@ -8,6 +8,7 @@ JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 20
 FAULT_ROUNDS ?= 50
 SANITIZER_TESTS ?= .
+BENCH_FLAGS ?=
 
 OCTOSCALE := $(BUILD)/bin/octoscale
 
@@ -22,7 +23,7 @@ help:
 	@echo "make test         the whole test suite"
 	@echo "make test-faults  the tests that kill programs, in FAULT_ROUNDS=$(FAULT_ROUNDS) rounds"
 	@echo "make lint         layout, layers, static checks"
-	@echo "make bench        speed of the kernels, the engine and the PNG encoder"
+	@echo "make bench        speed of the kernels, the engine and the PNG encoder; BENCH_FLAGS=--quick"
 	@echo "make bench-peers  speed beside other engines on the same weights and input"
 	@echo "make test-asan    the tests under AddressSanitizer and UBSan"
 	@echo "make test-tsan    the tests under ThreadSanitizer"
@@ -61,11 +62,12 @@ demo: build
 	@tools/demo $(BUILD)
 
 bench: models
-	@tools/bench $(BUILD)
+	@tools/install_packages bench
+	@tools/bench $(BUILD) $(BENCH_FLAGS)
 
 bench-peers: models
 	@tools/install_packages peers
-	@tools/bench_peers $(BUILD)
+	@tools/bench_peers $(BUILD) $(BENCH_FLAGS)
 
 # $(call sanitized,preset,suffix): builds with sanitizers and runs the tests that match
 # SANITIZER_TESTS.
