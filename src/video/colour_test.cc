@@ -1,6 +1,7 @@
 #include "video/colour.h"
 
 #include <cmath>
+#include <ostream>
 #include <random>
 #include <string>
 #include <tuple>
@@ -127,6 +128,8 @@ struct Case {
   std::string format;
   int depth, sub_w, sub_h;
 };
+
+void PrintTo(const Case& format, std::ostream* out) { *out << format.format; }
 
 AvFramePtr NewFrame(const std::string& format, int width, int height, const ColourTags& tags) {
   AvFramePtr frame = NewAvFrame();
