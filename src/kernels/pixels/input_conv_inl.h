@@ -27,31 +27,39 @@ class InputConv {
 
  private:
   static constexpr int kColumns = 252;  // output pixels at a time, a multiple of kPixels
-  static constexpr int kLineFloats = (kColumns + 2 + 8) * 3;
+  static constexpr int kLineFloats = kColumns + 2 + 8;
 
-  // Row `row` from column x on, as interleaved floats, zero outside the picture.
+  // Row `row` from column x on, three lines of floats, zero outside the picture.
   void Load(int row, int slot, int x) {
-    float* line = pixels_ + slot * kLineFloats;
     for (int p = 0; p < 3; ++p) {
+      float* line = Line(slot, p);
       const void* plane = args_.plane_rows[p][row];
-      for (int i = 0; i < kColumns + 8; ++i) {
-        const int column = x + i;
-        const bool inside = plane != nullptr && column >= 0 && column < args_.width;
-        float v = 0;
-        if (inside && args_.sample == Sample::kU8) {
-          v = static_cast<float>(static_cast<const uint8_t*>(plane)[column]) * (1.f / 255.f);
-        } else if (inside) {
-          v = static_cast<float>(static_cast<const uint16_t*>(plane)[column]) * (1.f / 65535.f);
-        }
-        line[i * 3 + p] = v;
+      int begin = x < 0 ? -x : 0;
+      int end = args_.width - x < kLineFloats ? args_.width - x : kLineFloats;
+      if (plane == nullptr) begin = end = 0;
+      for (int i = 0; i < begin; ++i) line[i] = 0;
+      if (begin >= end) {
+        begin = end = 0;
+      } else if (args_.sample == Sample::kU8) {
+        Convert(static_cast<const uint8_t*>(plane) + x, begin, end, 1.f / 255.f, line);
+      } else {
+        Convert(static_cast<const uint16_t*>(plane) + x, begin, end, 1.f / 65535.f, line);
       }
+      for (int i = end; i < kLineFloats; ++i) line[i] = 0;
     }
   }
+
+  template <typename T>
+  static void Convert(const T* in, int begin, int end, float unit, float* __restrict line) {
+    for (int i = begin; i < end; ++i) line[i] = static_cast<float>(in[i]) * unit;
+  }
+
+  float* Line(int slot, int plane) const { return pixels_ + (slot * 3 + plane) * kLineFloats; }
 
   void RunColumns(int row, int x_begin, int x_end) const {
     constexpr int kBlock = S::kOutVectors * S::kWidth;
     for (int x = x_begin; x < x_end; x += S::kPixels) {
-      const float* at = pixels_ + (x - x_begin) * 3;
+      const int at = x - x_begin;
       for (int channel = 0; channel + kBlock <= conv_.out_channels; channel += kBlock) {
         RunBlock<S::kOutVectors>(at, row, x, x_end, channel);
       }
@@ -63,7 +71,7 @@ class InputConv {
   }
 
   template <int kVectors>
-  inline __attribute__((always_inline)) void RunBlock(const float* at, int row, int x, int x_end,
+  inline __attribute__((always_inline)) void RunBlock(int at, int row, int x, int x_end,
                                                       int channel) const {
     F acc[S::kPixels][kVectors];
 #pragma GCC unroll 6
@@ -73,18 +81,22 @@ class InputConv {
         acc[p][v] = S::Load(conv_.bias.data() + channel + v * S::kWidth);
       }
     }
-    const float* w = conv_.weight.data() + channel;
     for (int dy = 0; dy < 3; ++dy) {
-      const float* line = at + dy * kLineFloats;
-      for (int i = 0; i < 9; ++i, w += conv_.out_channels) {
-        F weights[kVectors];
+      for (int plane = 0; plane < 3; ++plane) {
+        const float* line = Line(dy, plane) + at;
+        for (int dx = 0; dx < 3; ++dx) {
+          const float* w = conv_.weight.data() +
+                           static_cast<ptrdiff_t>((dy * 3 + dx) * 3 + plane) * conv_.out_channels +
+                           channel;
+          F weights[kVectors];
 #pragma GCC unroll 4
-        for (int v = 0; v < kVectors; ++v) weights[v] = S::Load(w + v * S::kWidth);
+          for (int v = 0; v < kVectors; ++v) weights[v] = S::Load(w + v * S::kWidth);
 #pragma GCC unroll 6
-        for (int p = 0; p < S::kPixels; ++p) {
-          const F a = S::Set1(line[p * 3 + i]);
+          for (int p = 0; p < S::kPixels; ++p) {
+            const F a = S::Set1(line[p + dx]);
 #pragma GCC unroll 4
-          for (int v = 0; v < kVectors; ++v) acc[p][v] = S::Fma(a, weights[v], acc[p][v]);
+            for (int v = 0; v < kVectors; ++v) acc[p][v] = S::Fma(a, weights[v], acc[p][v]);
+          }
         }
       }
     }
