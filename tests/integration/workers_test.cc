@@ -62,7 +62,9 @@ class WorkersTest : public ::testing::Test {
     ProgramResult result = program.Finish();
     EXPECT_EQ(result.exit_code, 0) << result.err;
     EXPECT_TRUE(WaitGone(children)) << "a worker outlived the command";
-    if (result.exit_code == 0) EXPECT_EQ(FrameHashes(Output()), *reference_);
+    if (result.exit_code == 0) {
+      EXPECT_EQ(FrameHashes(Output()), *reference_);
+    }
     return result;
   }
 
