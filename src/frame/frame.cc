@@ -8,7 +8,7 @@ namespace octoscale {
 namespace {
 
 template <typename T>
-void Split(const T* in, T* r, T* g, T* b, int width) {
+[[gnu::always_inline]] inline void SplitLoop(const T* in, T* r, T* g, T* b, int width) {
   for (int x = 0; x < width; ++x) {
     r[x] = in[3 * x];
     g[x] = in[3 * x + 1];
@@ -17,12 +17,39 @@ void Split(const T* in, T* r, T* g, T* b, int width) {
 }
 
 template <typename T>
-void Merge(const T* r, const T* g, const T* b, T* out, int width) {
+[[gnu::always_inline]] inline void MergeLoop(const T* r, const T* g, const T* b, T* out,
+                                             int width) {
   for (int x = 0; x < width; ++x) {
     out[3 * x] = r[x];
     out[3 * x + 1] = g[x];
     out[3 * x + 2] = b[x];
   }
+}
+
+// The same loops with SSSE3's byte shuffle are several times as fast.
+template <typename T>
+[[gnu::target("ssse3")]] void SplitSsse3(const T* in, T* r, T* g, T* b, int width) {
+  SplitLoop(in, r, g, b, width);
+}
+
+template <typename T>
+[[gnu::target("ssse3")]] void MergeSsse3(const T* r, const T* g, const T* b, T* out, int width) {
+  MergeLoop(r, g, b, out, width);
+}
+
+bool HasSsse3() {
+  static const bool has = __builtin_cpu_supports("ssse3");
+  return has;
+}
+
+template <typename T>
+void Split(const T* in, T* r, T* g, T* b, int width) {
+  HasSsse3() ? SplitSsse3(in, r, g, b, width) : SplitLoop(in, r, g, b, width);
+}
+
+template <typename T>
+void Merge(const T* r, const T* g, const T* b, T* out, int width) {
+  HasSsse3() ? MergeSsse3(r, g, b, out, width) : MergeLoop(r, g, b, out, width);
 }
 
 }  // namespace
