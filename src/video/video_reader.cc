@@ -259,6 +259,7 @@ int64_t VideoReader::Impl::PlaceInTime(const AVFrame& frame) {
     pts = last_pts_ + 1;
     ++repaired_times_;
   }
+  if (last_pts_ != AV_NOPTS_VALUE) last_gap_ = pts - last_pts_;
   last_pts_ = pts;
   last_duration_ = frame.pkt_duration;
   if (last_duration_ <= 0 && info.video.frame_rate.num > 0) {
@@ -266,6 +267,17 @@ int64_t VideoReader::Impl::PlaceInTime(const AVFrame& frame) {
         std::llround(1.0 / info.video.frame_rate.value() / info.video.time_base.value());
   }
   return pts;
+}
+
+// Of a last picture whose packet has no duration: up to the track's end, else as long as the one
+// before. A muxer would take 0 for a picture that is never shown.
+int64_t VideoReader::Impl::DurationOfTheLast(int64_t pts) const {
+  if (stream().duration != AV_NOPTS_VALUE) {
+    const int64_t start = stream().start_time == AV_NOPTS_VALUE ? 0 : stream().start_time;
+    const int64_t left = start + stream().duration - pts;
+    if (left > 0) return left;
+  }
+  return std::max<int64_t>(1, last_gap_);
 }
 
 bool VideoReader::Impl::LimitReached(const AVFrame& next) const {
@@ -293,6 +305,7 @@ Result<std::optional<Picture>> VideoReader::Impl::Next() {
   if (following && following->best_effort_timestamp != AV_NOPTS_VALUE) {
     time.duration = std::max<int64_t>(1, following->best_effort_timestamp - pts);
   }
+  if (time.duration <= 0) time.duration = DurationOfTheLast(pts);
   if (ended_) following.reset();
   ++pictures;
   interlaced_pictures_ += pending_->interlaced_frame != 0;

@@ -46,6 +46,7 @@ struct VideoReader::Impl {
   void PlaceOrigin(int64_t first_pts);
   Status CheckGeometry(const AVFrame& frame);
   int64_t PlaceInTime(const AVFrame& frame);
+  int64_t DurationOfTheLast(int64_t pts) const;
   bool LimitReached(const AVFrame& next) const;
 
   std::unique_ptr<Deinterlacer> deinterlacer_;
@@ -57,6 +58,7 @@ struct VideoReader::Impl {
   int64_t end_ticks_ = 0;  // first source tick past the asked part; 0: none
   int64_t last_pts_ = AV_NOPTS_VALUE;
   int64_t last_duration_ = 0;
+  int64_t last_gap_ = 0;  // between the last two pictures
   int64_t repaired_times_ = 0;
   std::vector<std::string> warnings_;
 };

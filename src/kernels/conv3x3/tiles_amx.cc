@@ -15,6 +15,9 @@ struct alignas(64) TileConfig {
   uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
 
+// Not on the stack: GCC 12's _tile_loadconfig tells the compiler of eight bytes only.
+constexpr TileConfig kTileConfig;
+
 // kPlain: no residual and bf16 output, the case that needs the shortest epilogue.
 template <bool kPlain>
 class TileConv {
@@ -30,8 +33,7 @@ class TileConv {
         steps_(side_ * side_ * conv.in_channels / 32) {}
 
   void Run() {
-    const TileConfig config;
-    _tile_loadconfig(&config);
+    _tile_loadconfig(&kTileConfig);
     const int groups = conv_.out_channels_padded / 16;
     const int end = (args_.x_end + up_) >> up_;
     for (int x = args_.x_begin >> up_; x < end; x += kPanelPixels) {
