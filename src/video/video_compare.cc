@@ -44,6 +44,10 @@ class Side {
   double seconds() const { return static_cast<double>(picture_->time().pts - start_) * tick(); }
   double duration() const { return static_cast<double>(picture_->time().duration) * tick(); }
   double length() const { return static_cast<double>(end_ - start_) * tick(); }
+  double track_length() const {
+    const bool has_header = info().container.find("mp4") != std::string::npos;
+    return has_header ? info().video.duration_seconds : length();
+  }
   bool last_duration_known() const { return last_duration_known_; }
   FrameSpot spot() const { return {index_, start() + seconds()}; }
   Result<Frame> ToFrame() { return colour_->Convert(*picture_); }
@@ -98,6 +102,17 @@ int64_t FileBytes(const std::string& path) {
   return error ? 0 : static_cast<int64_t>(size);
 }
 
+double LengthError(const Side& input, const Side& output) {
+  if (!input.last_duration_known() || !output.last_duration_known()) return 0;
+  double least = std::abs(input.length() - output.length());
+  for (const double in : {input.length(), input.track_length()}) {
+    for (const double out : {output.length(), output.track_length()}) {
+      least = std::min(least, std::abs(in - out));
+    }
+  }
+  return least;
+}
+
 void Worse(double error, FrameSpot spot, double* worst, FrameSpot* where) {
   if (error <= *worst) return;
   *worst = error;
@@ -138,10 +153,8 @@ Status Comparison::Pair() {
   TimeFacts& times = facts_.times;
   Worse(std::abs(input_.seconds() - output_.seconds()), spot, &times.worst_time_error,
         &times.worst_time);
-  if (input_.duration() > 0 && output_.duration() > 0) {
-    Worse(std::abs(input_.duration() - output_.duration()), spot, &times.worst_duration_error,
-          &times.worst_duration);
-  }
+  const bool known = input_.duration() > 0 && output_.duration() > 0;
+  const double duration_error = known ? std::abs(input_.duration() - output_.duration()) : 0;
   if (pictures_) {
     OCTO_ASSIGN_OR_RETURN(const Frame input, input_.ToFrame());
     const Result<Frame> output = output_.ToFrame();
@@ -152,7 +165,11 @@ Status Comparison::Pair() {
     pictures_->Add(spot, input, &*output);
   }
   OCTO_RETURN_IF_ERROR(input_.Advance());
-  return AdvanceOutput();
+  OCTO_RETURN_IF_ERROR(AdvanceOutput());
+  // The last picture's duration counts in the lengths.
+  if (input_.at_end() || output_.at_end()) return OkStatus();
+  Worse(duration_error, spot, &times.worst_duration_error, &times.worst_duration);
+  return OkStatus();
 }
 
 Status Comparison::SkipInput() {
@@ -184,9 +201,9 @@ void Comparison::FinishFacts() {
   TimeFacts& times = facts_.times;
   times.input_start = input_.start();
   times.output_start = output_.start();
-  times.lengths_known = input_.last_duration_known() && output_.last_duration_known();
   times.input_length = input_.length();
   times.output_length = output_.length();
+  times.length_error = LengthError(input_, output_);
   if (pictures_) facts_.pictures = pictures_->Finish();
 }
 

@@ -39,12 +39,14 @@ struct TimeFacts {
   double output_start = 0;
   double input_length = 0;  // first picture's start to last picture's end
   double output_length = 0;
-  bool lengths_known = false;  // both last pictures have a duration
-  Faults missing;              // input pictures without one in the output
-  Faults extra;                // output pictures that no input picture asks for; spot: the output's
+  // How far the lengths are apart; 0 when a last picture has no duration. FFmpeg's MP4 demuxer has
+  // no durations where there are B-frames, so what the tracks' headers say counts as well.
+  double length_error = 0;
+  Faults missing;  // input pictures without one in the output
+  Faults extra;    // output pictures that no input picture asks for; spot: the output's
   double worst_time_error = 0;  // of pairs
   FrameSpot worst_time;
-  double worst_duration_error = 0;  // of pairs whose durations are both known
+  double worst_duration_error = 0;  // of pairs but the last, where both are known
   FrameSpot worst_duration;
 };
 
