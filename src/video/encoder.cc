@@ -110,8 +110,7 @@ void Encoder::ApplySource(const VideoReader::Impl& source) {
   codec->pix_fmt = av_get_pix_fmt(format_.pixel_format.c_str());
   codec->time_base = ToAv(video.time_base);
   // A hint for rate control and headers; picture times come from the pictures alone.
-  codec->framerate =
-      video.frame_rate.num > 0 ? ToAv(video.frame_rate) : source.average_rate;
+  codec->framerate = video.frame_rate.num > 0 ? ToAv(video.frame_rate) : source.average_rate;
   if (codec->framerate.num <= 0 || codec->framerate.den <= 0) codec->framerate = {25, 1};
   codec->sample_aspect_ratio = ToAv(video.sample_aspect);
   codec->colorspace = static_cast<AVColorSpace>(format_.colour.matrix);

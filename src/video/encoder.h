@@ -48,8 +48,8 @@ class Encoder {
 
   AvCodecPtr codec_;
   PictureFormat format_;
-  bool started_ = false;  // a picture was sent
-  bool ended_ = false;    // draining began
+  bool started_ = false;                            // a picture was sent
+  bool ended_ = false;                              // draining began
   std::unordered_map<int64_t, int64_t> durations_;  // by PTS, of pictures inside the encoder
 };
 

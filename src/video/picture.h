@@ -12,7 +12,8 @@ namespace octoscale {
 // When a picture is shown, in ticks of the time base that its source announces.
 struct FrameTime {
   int64_t pts = 0;
-  int64_t duration = 0;  // 0 when unknown
+  int64_t duration = 0;           // of a reader's pictures at least 1
+  bool duration_guessed = false;  // the file does not say; a last picture as long as the one before
   bool operator==(const FrameTime&) const = default;
 };
 

@@ -42,7 +42,11 @@ class Side {
   double start() const { return static_cast<double>(start_) * tick(); }
   // Of the picture at hand, from the first one.
   double seconds() const { return static_cast<double>(picture_->time().pts - start_) * tick(); }
-  double duration() const { return static_cast<double>(picture_->time().duration) * tick(); }
+  // 0 when the file does not say.
+  double duration() const {
+    const FrameTime time = picture_->time();
+    return time.duration_guessed ? 0 : static_cast<double>(time.duration) * tick();
+  }
   double length() const { return static_cast<double>(end_ - start_) * tick(); }
   double track_length() const {
     const bool has_header = info().container.find("mp4") != std::string::npos;
@@ -59,7 +63,7 @@ class Side {
     const FrameTime time = picture_->time();
     if (index_ == 0) start_ = time.pts;
     end_ = time.pts + time.duration;
-    last_duration_known_ = time.duration > 0;
+    last_duration_known_ = !time.duration_guessed;
     return OkStatus();
   }
 

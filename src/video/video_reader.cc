@@ -269,17 +269,6 @@ int64_t VideoReader::Impl::PlaceInTime(const AVFrame& frame) {
   return pts;
 }
 
-// Of a last picture whose packet has no duration: up to the track's end, else as long as the one
-// before. A muxer would take 0 for a picture that is never shown.
-int64_t VideoReader::Impl::DurationOfTheLast(int64_t pts) const {
-  if (stream().duration != AV_NOPTS_VALUE) {
-    const int64_t start = stream().start_time == AV_NOPTS_VALUE ? 0 : stream().start_time;
-    const int64_t left = start + stream().duration - pts;
-    if (left > 0) return left;
-  }
-  return std::max<int64_t>(1, last_gap_);
-}
-
 bool VideoReader::Impl::LimitReached(const AVFrame& next) const {
   if (options.frames > 0 && pictures + 1 >= options.frames) return true;
   return end_ticks_ != 0 && next.best_effort_timestamp != AV_NOPTS_VALUE &&
@@ -305,7 +294,11 @@ Result<std::optional<Picture>> VideoReader::Impl::Next() {
   if (following && following->best_effort_timestamp != AV_NOPTS_VALUE) {
     time.duration = std::max<int64_t>(1, following->best_effort_timestamp - pts);
   }
-  if (time.duration <= 0) time.duration = DurationOfTheLast(pts);
+  if (time.duration <= 0) {
+    // A muxer would take 0 for a picture that is never shown.
+    time.duration = std::max<int64_t>(1, last_gap_);
+    time.duration_guessed = true;
+  }
   if (ended_) following.reset();
   ++pictures;
   interlaced_pictures_ += pending_->interlaced_frame != 0;

@@ -46,7 +46,6 @@ struct VideoReader::Impl {
   void PlaceOrigin(int64_t first_pts);
   Status CheckGeometry(const AVFrame& frame);
   int64_t PlaceInTime(const AVFrame& frame);
-  int64_t DurationOfTheLast(int64_t pts) const;
   bool LimitReached(const AVFrame& next) const;
 
   std::unique_ptr<Deinterlacer> deinterlacer_;

@@ -74,7 +74,8 @@ Status VideoWriter::Impl::Start(const std::string& output_path, const VideoReade
   OCTO_ASSIGN_OR_RETURN(const Container container, ContainerFor(output_path));
   OCTO_ASSIGN_OR_RETURN(
       encoder, Encoder::Open(source, size, options.encoder, container, &muxer_options, &warnings));
-  OCTO_ASSIGN_OR_RETURN(muxer, Muxer::Create(output_path, container, options.work_directory, cancel));
+  OCTO_ASSIGN_OR_RETURN(muxer,
+                        Muxer::Create(output_path, container, options.work_directory, cancel));
   OCTO_RETURN_IF_ERROR(AddVideoStream(source));
   OCTO_ASSIGN_OR_RETURN(copier,
                         StreamCopier::Open(source, options, muxer.get(), cancel, &warnings));
