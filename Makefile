@@ -44,7 +44,7 @@ models: build
 
 test: models
 	@tools/install_packages test
-	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+	@OCTOSCALE_REQUIRE_MODELS=1 ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 
 test-faults: models
 	@tools/install_packages test
