@@ -108,8 +108,8 @@ class GoldenTest : public ::testing::TestWithParam<ModelScale> {
     double worst = 200;
     for (const Golden& golden : goldens_) {
       const Frame input = ReadFrame(golden.input);
-      const double db = Psnr(engine->PredictUnrounded(input).value(),
-                             fp32->PredictUnrounded(input).value());
+      const double db =
+          Psnr(engine->PredictUnrounded(input).value(), fp32->PredictUnrounded(input).value());
       RecordProperty(golden.input, std::to_string(db));
       std::printf("%s x%d %s %s: %.1f dB\n", golden.model.c_str(), golden.scale,
                   std::string(PrecisionName(precision)).c_str(), golden.input.c_str(), db);
