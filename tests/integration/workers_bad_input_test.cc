@@ -2,8 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "tests/integration/media.h"
 #include "tests/integration/program.h"
 #include "tests/integration/worker_processes.h"
@@ -22,9 +20,7 @@ class WorkersBadInputTest : public ::testing::Test {
   ProgramResult Upscale(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), {"upscale", folder_ / "in.mp4", "-o", folder_ / "out.mp4",
                                          "--progress", "none"});
-    // Processes of a busy machine take their time to start.
-    const bool local = std::ranges::find(arguments, "--spawn-workers") != arguments.end();
-    arguments.insert(arguments.end(), {"--worker-timeout", local ? "60" : "1"});
+    arguments.insert(arguments.end(), {"--worker-timeout", timeout_s_});
     ProgramResult result = RunOctoscale(arguments);
     EXPECT_EQ(std::filesystem::exists(folder_ / "out.mp4"), result.exit_code == 0);
     return result;
@@ -37,6 +33,7 @@ class WorkersBadInputTest : public ::testing::Test {
   }
 
   TemporaryFolder folder_;
+  std::string timeout_s_ = "60";  // a busy machine takes its time to start processes
 };
 
 TEST_F(WorkersBadInputTest, ListsThatMakeNoSense) {
@@ -57,6 +54,7 @@ TEST_F(WorkersBadInputTest, OptionsOfTheLocalEngine) {
 }
 
 TEST_F(WorkersBadInputTest, NobodyThere) {
+  timeout_s_ = "1";
   Expect({"--workers", "no-such-host.invalid:8090"}, 1, "no-such-host.invalid");
   int port = 0;
   {
