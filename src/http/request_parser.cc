@@ -5,6 +5,7 @@
 #include <boost/beast/http/error.hpp>
 #include <utility>
 
+#include "http/chunk_decoder.h"
 #include "http/url.h"
 
 namespace octoscale::http {
@@ -34,7 +35,6 @@ ParseError ErrorOf(const error_code& code, const Limits& limits) {
     return {431, "the request head is longer than " + std::to_string(limits.header_bytes_max) +
                      " bytes"};
   }
-  if (code == error::body_limit) return {413, "the body is longer than this route accepts"};
   if (code == error::bad_version) {
     return {400, "request line: expected HTTP/1.0 or HTTP/1.1 and CRLF"};
   }
@@ -59,48 +59,43 @@ class RequestParser::Impl : public beast_http::basic_parser<true> {
   size_t Feed(std::span<const uint8_t> bytes,
               const std::function<void(std::span<const uint8_t>)>& on_body,
               std::optional<ParseError>* error) {
-    on_body_ = &on_body;
-    size_t used = 0;
-    while (!is_done()) {
-      const bool in_head = !is_header_done();
-      error_code code;
-      const size_t step = put({bytes.data() + used, bytes.size() - used}, code);
-      used += step;
-      if (in_head) head_bytes_ += step;
-      if (code && code != beast_http::error::need_more) {
-        *error = own_error_ ? *own_error_ : ErrorOf(code, limits_);
-        break;
-      }
-      if (in_head && is_header_done()) {
-        *error = CheckHead();
-        break;
-      }
-      if (code) {  // needs more
-        *error = CheckPending(bytes.size() - used);
-        break;
-      }
-      if (step == 0 && used == bytes.size()) break;
-    }
-    on_body_ = nullptr;
-    return used;
+    if (!is_header_done()) return FeedHead(bytes, error);
+    if (chunks_) return chunks_->Feed(bytes, on_body, error);
+    const size_t size = std::min<uint64_t>(body_left_, bytes.size());
+    if (size > 0) on_body(bytes.first(size));
+    body_left_ -= size;
+    return size;
   }
 
   State state() const {
     if (!is_header_done()) return State::kHead;
-    return is_done() ? State::kDone : State::kBody;
+    if (chunks_) return chunks_->done() ? State::kDone : State::kBody;
+    return body_left_ == 0 ? State::kDone : State::kBody;
+  }
+
+  void SetBodyLimit(uint64_t bytes_max) {
+    if (chunks_) chunks_.emplace(limits_, bytes_max);
   }
 
   RequestHead head_;
 
  private:
-  std::optional<ParseError> CheckPending(size_t pending) const {
-    if (!is_header_done()) {
-      if (head_bytes_ + pending < limits_.header_bytes_max) return std::nullopt;
-      return ErrorOf(beast_http::error::header_limit, limits_);
+  size_t FeedHead(std::span<const uint8_t> bytes, std::optional<ParseError>* error) {
+    size_t used = 0;
+    error_code code;
+    while (!is_header_done() && !code) {
+      const size_t step = put({bytes.data() + used, bytes.size() - used}, code);
+      used += step;
+      head_bytes_ += step;
     }
-    // Only a chunk-size line, or the last one with the trailer fields, waits for more.
-    if (pending < limits_.header_bytes_max + limits_.chunk_line_bytes_max) return std::nullopt;
-    return ParseError{400, "a chunk-size line or trailer is too long"};
+    if (is_header_done() && (!code || code == beast_http::error::need_more)) {
+      *error = CheckHead();
+    } else if (code != beast_http::error::need_more) {
+      *error = own_error_ ? *own_error_ : ErrorOf(code, limits_);
+    } else if (head_bytes_ + bytes.size() - used >= limits_.header_bytes_max) {
+      *error = ErrorOf(beast_http::error::header_limit, limits_);
+    }
+    return used;
   }
 
   std::optional<ParseError> CheckHead() {
@@ -132,6 +127,7 @@ class RequestParser::Impl : public beast_http::basic_parser<true> {
         return ParseError{501, "Transfer-Encoding: only \"chunked\" is supported"};
       }
       head_.chunked = true;
+      chunks_.emplace(limits_, UINT64_MAX);
     }
     if (HasField("Content-Length")) {
       const std::string_view length = head_.Header("Content-Length");
@@ -139,7 +135,7 @@ class RequestParser::Impl : public beast_http::basic_parser<true> {
           length.find_first_not_of("0123456789") != std::string_view::npos) {
         return ParseError{400, "Content-Length: expected one decimal number"};
       }
-      head_.content_length = std::stoull(std::string(length));
+      head_.content_length = body_left_ = std::stoull(std::string(length));
     }
     const std::string_view expect = head_.Header("Expect");
     if (!expect.empty()) {
@@ -173,7 +169,6 @@ class RequestParser::Impl : public beast_http::basic_parser<true> {
 
   void on_field_impl(beast_http::field, BeastString name, BeastString value,
                      error_code& code) override {
-    if (trailer_) return;  // dropped: nothing here reads trailers
     if (static_cast<int>(head_.fields.size()) >= limits_.header_fields_max) {
       return Refuse(431, "more than " + std::to_string(limits_.header_fields_max) + " fields",
                     code);
@@ -187,34 +182,19 @@ class RequestParser::Impl : public beast_http::basic_parser<true> {
     head_.fields.push_back(std::move(field));
   }
 
-  void on_header_impl(error_code&) override { trailer_ = true; }
+  // The body is not Beast's: it only ever sees the head.
+  void on_header_impl(error_code&) override {}
   void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
-
-  std::size_t on_body_impl(BeastString bytes, error_code&) override {
-    (*on_body_)({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
-    return bytes.size();
-  }
-
-  void on_chunk_header_impl(std::uint64_t, BeastString extension, error_code& code) override {
-    extension_bytes_ += extension.size();
-    if (extension.size() > limits_.chunk_line_bytes_max ||
-        extension_bytes_ > limits_.chunk_extension_bytes_max) {
-      Refuse(400, "chunk extensions are too long", code);
-    }
-  }
-
-  std::size_t on_chunk_body_impl(std::uint64_t, BeastString bytes, error_code& code) override {
-    return on_body_impl(bytes, code);
-  }
-
+  std::size_t on_body_impl(BeastString, error_code&) override { return 0; }
+  void on_chunk_header_impl(std::uint64_t, BeastString, error_code&) override {}
+  std::size_t on_chunk_body_impl(std::uint64_t, BeastString, error_code&) override { return 0; }
   void on_finish_impl(error_code&) override {}
 
   const Limits limits_;
-  const std::function<void(std::span<const uint8_t>)>* on_body_ = nullptr;
   std::optional<ParseError> own_error_;
   size_t head_bytes_ = 0;
-  size_t extension_bytes_ = 0;
-  bool trailer_ = false;  // the head is complete; later fields are trailers
+  uint64_t body_left_ = 0;
+  std::optional<ChunkDecoder> chunks_;
 };
 
 RequestParser::RequestParser(const Limits& limits) : impl_(std::make_unique<Impl>(limits)) {}
@@ -230,6 +210,6 @@ size_t RequestParser::Feed(std::span<const uint8_t> bytes,
 
 RequestParser::State RequestParser::state() const { return impl_->state(); }
 RequestHead& RequestParser::head() { return impl_->head_; }
-void RequestParser::SetBodyLimit(uint64_t bytes_max) { impl_->body_limit(bytes_max); }
+void RequestParser::SetBodyLimit(uint64_t bytes_max) { impl_->SetBodyLimit(bytes_max); }
 
 }  // namespace octoscale::http

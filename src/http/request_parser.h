@@ -1,5 +1,7 @@
 // Push parser of HTTP/1.x requests (RFC 9112): bytes in, a checked head and body pieces out. Knows
-// no sockets. The grammar is Boost.Beast's; what it lets through and we don't is refused here.
+// no sockets. The grammar of the head is Boost.Beast's; what it lets through and we don't is
+// refused here. (Beast's own parser of chunked bodies stops the program when they come in small
+// pieces.)
 #pragma once
 
 #include <cstdint>
@@ -11,13 +13,9 @@
 
 #include "http/limits.h"
 #include "http/message.h"
+#include "http/parse_error.h"
 
 namespace octoscale::http {
-
-struct ParseError {
-  int status = 400;
-  std::string detail;
-};
 
 // One request. Not thread-safe.
 class RequestParser {
@@ -39,14 +37,12 @@ class RequestParser {
   State state() const;
   RequestHead& head();  // valid once state() isn't kHead
 
-  // Bound on the body, for the chunks to come (a Content-Length above it is the caller's to
-  // refuse).
+  // Bound on a chunked body (a Content-Length above it is the caller's to refuse). To be set before
+  // any of the body is parsed.
   void SetBodyLimit(uint64_t bytes_max);
 
-  // Unused bytes that the parser may ask to see again; a full buffer of this size is an error.
-  static size_t PendingBytesMax(const Limits& limits) {
-    return limits.header_bytes_max + limits.chunk_line_bytes_max;
-  }
+  // Unused bytes of a head that the parser may ask to see again.
+  static size_t PendingBytesMax(const Limits& limits) { return limits.header_bytes_max; }
 
  private:
   class Impl;

@@ -79,6 +79,19 @@ TEST(RequestParserTest, ReadsChunkedBodiesWithExtensionsAndTrailers) {
   }
 }
 
+TEST(RequestParserTest, EmptyBodiesEndWhateverThePieces) {
+  const std::string chunked =
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+  const std::string plain = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n";
+  for (const size_t step : {1, 2, 3, 4, 5, 1000}) {
+    for (const std::string& text : {chunked, plain}) {
+      const Parsed parsed = Parse(text, step);
+      ASSERT_FALSE(parsed.error) << parsed.error->detail;
+      EXPECT_TRUE(parsed.done) << step;
+    }
+  }
+}
+
 TEST(RequestParserTest, RefusesAmbiguousFraming) {
   const std::string post = "POST / HTTP/1.1\r\nHost: h\r\n";
   EXPECT_EQ(ErrorOf(post + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"), 400);
@@ -137,7 +150,11 @@ TEST(RequestParserTest, BoundsChunks) {
   for (int i = 0; i < 100; ++i) many += "1;" + std::string(100, 'x') + "\r\n!\r\n";
   EXPECT_EQ(ErrorOf(many), 400) << "extensions of all chunks together";
   EXPECT_EQ(ErrorOf(head + "5\r\nhello!\r\n0\r\n\r\n"), 400) << "no CRLF after a chunk";
-  EXPECT_EQ(ErrorOf(head + "-1\r\n"), 400);
+  for (const char* line : {"-1\r\n", "\r\n", "0x5\r\n", "5 x\r\n", "5\n", "5\rx", "5;a\tb\x01\r\n",
+                           "0\r\nno field\r\n\r\n", "0\r\n: x\r\n\r\n"}) {
+    EXPECT_EQ(ErrorOf(head + line), 400) << line;
+  }
+  EXPECT_EQ(ErrorOf(head + "0\r\n" + std::string(100'000, 'T')), 400) << "a trailer without end";
   EXPECT_EQ(ErrorOf(head + "fffffffffffffffff\r\n"), 400);
   EXPECT_EQ(ErrorOf(head + std::string(200'000, '0')), 400) << "a size line without end";
   EXPECT_EQ(ErrorOf(head + "200000\r\n"), 413) << "2 MiB over a limit of 1 MiB";

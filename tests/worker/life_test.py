@@ -30,27 +30,29 @@ class LifeTest(unittest.TestCase):
             code, errors = worker.wait()
             self.assertEqual(code, 0, errors)
 
+    def start_long_request(self, worker):
+        """A connection whose request takes many seconds and has begun."""
+        body, headers = form([("files", f"{i}.png", make_png(4, 4, i)) for i in range(64)])
+        head = "".join(f"{k}: {v}\r\n" for k, v in headers.items())
+        connection = worker.raw(f"POST /upscale_batch HTTP/1.1\r\nHost: h\r\n{head}"
+                                f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        worker.wait_until(lambda: worker.get_json("/status")["current_batch"])
+        return connection
+
     def test_a_second_signal_exits_at_once(self):
-        with Worker(simulate_ms=600_000, ready=False) as worker:
-            held = worker.raw(b"POST /upscale HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nx")
+        with Worker(simulate_ms=1000) as worker, self.start_long_request(worker):
             worker.terminate()
-            # The request that is being read holds the drain up; wait until that has begun.
             worker.wait_until(lambda: worker.get_json("/status")["stage"] == "draining")
-            time.sleep(0.05)
             worker.terminate()
             self.assertEqual(worker.wait()[0], 130)
-            held.close()
 
     def test_the_drain_has_an_end(self):
-        with Worker("--drain-timeout", "0.2", simulate_ms=600_000, ready=False) as worker:
-            held = worker.raw(b"POST /upscale_batch HTTP/1.1\r\nHost: h\r\n")
-            held2 = worker.raw(b"GET /v2/health/live HTTP/1.1\r\nHost: h\r\n\r\n")
-            held2.recv(1000)
-            worker.terminate()
-            code, _ = worker.wait()
-            self.assertIn(code, (0, 1))
-            held.close()
-            held2.close()
+        with Worker("--drain-timeout", "0.2", simulate_ms=1000) as worker:
+            with self.start_long_request(worker):
+                worker.terminate()
+                code, errors = worker.wait()
+        self.assertEqual(code, 1)
+        self.assertIn("--drain-timeout", errors)
 
     def test_restart_under_load_cuts_no_accepted_request(self):
         """Callers go on while one worker after another takes over the same port."""

@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import tempfile
 import unittest
+import warnings
 import zipfile
 
 from support import WAIT_S, Worker, enlarged, form, infer_body, main, make_png, read_png, rows_of
@@ -231,10 +232,12 @@ class TlsTest(unittest.TestCase):
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
                 context.load_verify_locations(cert)
                 context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-                context.maximum_version = ssl.TLSVersion.TLSv1_1
-                context.set_ciphers("ALL:@SECLEVEL=0")
-                with self.assertRaises((ssl.SSLError, ConnectionError)):
-                    context.wrap_socket(worker.raw(), server_hostname="127.0.0.1")
+                with warnings.catch_warnings(), worker.raw() as old:
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    context.maximum_version = ssl.TLSVersion.TLSv1_1
+                    context.set_ciphers("ALL:@SECLEVEL=0")
+                    with self.assertRaises((ssl.SSLError, ConnectionError)):
+                        context.wrap_socket(old, server_hostname="127.0.0.1")
                 with worker.raw(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n") as plain:
                     self.assertNotIn(b"200 OK", plain.recv(1000))
                 # The worker is well after all that.
