@@ -1,5 +1,5 @@
-// PNG encoding: one filter for all rows and libdeflate, which is faster than libpng and zlib at the
-// same size; docs/decisions/0002-png-encoder.md has the figures.
+// PNG encoding: one filter for all rows, and a compressor of our own for speed or libdeflate for size;
+// docs/decisions/0002-png-encoder.md has the figures.
 #include <libdeflate.h>
 
 #include <cstring>
@@ -8,12 +8,12 @@
 
 #include "image/codecs.h"
 #include "image/png_filter.h"
+#include "image/run_deflate.h"
 
 namespace octoscale {
 namespace {
 
 constexpr uint8_t kFilterPaeth = 4;
-constexpr int kFastLevel = 1;
 constexpr int kSmallLevel = 6;
 constexpr size_t kChunkOverheadBytes = 12;  // length, type, checksum
 
@@ -127,11 +127,12 @@ void AppendPixels(std::span<const uint8_t> packed, std::vector<uint8_t>& out) {
 Result<std::vector<uint8_t>> EncodePng(const ImageView& image, const EncodeOptions& options) {
   OCTO_RETURN_IF_ERROR(CheckImageView(image));
   try {
-    Compressor compressor(options.png_effort == PngEffort::kFast ? kFastLevel : kSmallLevel);
+    Compressor compressor(kSmallLevel);
     std::vector<uint8_t> packed;
     {
       const AlignedBuffer<uint8_t> rows = FilterRows(image);
-      packed = compressor.Zlib({rows.data(), rows.size()});
+      const std::span<const uint8_t> data(rows.data(), rows.size());
+      packed = options.png_effort == PngEffort::kFast ? RunDeflate(data) : compressor.Zlib(data);
     }
     std::vector<uint8_t> out;
     out.reserve(packed.size() + image.icc_profile.size() + 256);
