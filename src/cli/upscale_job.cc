@@ -154,7 +154,7 @@ Result<FileSummary> JobRunner::RunVideo(const std::string& input, const std::str
 Result<FileSummary> JobRunner::RunFile(const std::string& input, const std::string& output) {
   OCTO_ASSIGN_OR_RETURN(const MediaKind kind, KindOfFile(input));
   if (kind == MediaKind::kVideo) return RunVideo(input, output);
-  const auto done = RunPicture(input, output);
+  auto done = RunPicture(input, output);
   if (done.ok()) return done;
   return ExplainInterruption(done.status(), output, false);
 }

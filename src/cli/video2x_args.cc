@@ -22,9 +22,9 @@ class Values {
   explicit Values(const Video2xValues& values) : values_(values) {}
 
   bool Has(std::string_view name) const { return values_.find(name) != values_.end(); }
-  std::string Text(std::string_view name, std::string fallback) const {
+  std::string Text(std::string_view name, const std::string& fallback) const {
     const auto found = values_.find(name);
-    return found == values_.end() ? std::move(fallback) : found->second.front();
+    return found == values_.end() ? fallback : found->second.front();
   }
   const std::vector<std::string>& All(std::string_view name) const {
     static const std::vector<std::string> none;

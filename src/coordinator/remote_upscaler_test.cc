@@ -191,7 +191,7 @@ INSTANTIATE_TEST_SUITE_P(Faults, FaultTest,
 TEST_F(RemoteUpscalerTest, ABatchThatHangsGoesToAnotherWorker) {
   FakeWorkerSpec stuck;
   stuck.fault = [](int number, std::span<const uint8_t>) {
-    return number == 3 ? Fault::kHang : Fault::kNone;
+    return number == 0 ? Fault::kHang : Fault::kNone;
   };
   Add(stuck);
   Add();

@@ -24,7 +24,7 @@ class PlainTransport : public Transport {
     socket_.async_read_some(asio::buffer(buffer.data(), buffer.size()), std::move(done));
   }
   void WriteSome(std::vector<asio::const_buffer> buffers, Done done) override {
-    socket_.async_write_some(std::move(buffers), std::move(done));
+    socket_.async_write_some(buffers, std::move(done));
   }
   void ShutdownSend() override {
     error_code ignored;
@@ -47,7 +47,7 @@ class TlsTransport : public Transport {
     stream_.async_read_some(asio::buffer(buffer.data(), buffer.size()), std::move(done));
   }
   void WriteSome(std::vector<asio::const_buffer> buffers, Done done) override {
-    stream_.async_write_some(std::move(buffers), std::move(done));
+    stream_.async_write_some(buffers, std::move(done));
   }
   // Sends close_notify; a pending read goes on until the peer closes too.
   void ShutdownSend() override {
