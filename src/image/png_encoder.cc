@@ -1,5 +1,5 @@
-// PNG encoding: one filter for all rows, and a compressor of our own for speed or libdeflate for size;
-// docs/decisions/0002-png-encoder.md has the figures.
+// PNG encoding: one filter for all rows, and a compressor of our own for speed or libdeflate for
+// size; docs/decisions/0002-png-encoder.md has the figures.
 #include <libdeflate.h>
 
 #include <cstring>
