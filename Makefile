@@ -8,6 +8,7 @@ JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 20
 FAULT_ROUNDS ?= 50
 SANITIZER_TESTS ?= .
+TEST_FLAGS ?=
 BENCH_FLAGS ?=
 
 OCTOSCALE := $(BUILD)/bin/octoscale
@@ -44,7 +45,8 @@ models: build
 
 test: models
 	@tools/install_packages test
-	@OCTOSCALE_REQUIRE_MODELS=1 ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+	@OCTOSCALE_REQUIRE_MODELS=1 ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS) \
+	  $(TEST_FLAGS)
 
 test-faults: models
 	@tools/install_packages test

@@ -142,9 +142,12 @@ TEST(BadInputTest, LostPacketsAreCountedAndTheRestGoesOn) {
   Ffmpeg("-i " + Quote(dir / "whole.mkv") + " -c copy -bsf:v " +
          Quote("noise=amount=if(eq(mod(n\\,7)\\,3)\\,40\\,0)") + " " + Quote(dir / "in.mkv"));
   const size_t decodable =
-      std::stoul(RunShell("ffmpeg -v quiet -i " + Quote(dir / "in.mkv") +
+      std::stoul(RunShell("ffmpeg -v quiet -threads 1 -i " + Quote(dir / "in.mkv") +
                           " -fps_mode passthrough -f framecrc - | grep -vc '#'"));
-  const PipelineReport report = DoubleOk(dir / "in.mkv", dir / "out.mkv");
+  // What a decoder makes of damaged packets may depend on its threads.
+  PipelineOptions options;
+  options.reader.threads = 1;
+  const PipelineReport report = DoubleOk(dir / "in.mkv", dir / "out.mkv", options);
   EXPECT_EQ(report.frames, static_cast<int64_t>(decodable));
   EXPECT_FALSE(report.warnings.empty());
 }
