@@ -84,8 +84,8 @@ TEST(MultipartTest, RefusesWhatBreaksTheFormat) {
            std::string("--b0\r\nno colon\r\n\r\n\r\n--b0--"),
            std::string("--b0\r\nContent-Disposition: form-data; name=a\r\n"
                        "Content-Transfer-Encoding: base64\r\n\r\n\r\n--b0--"),
-           std::string("--b0\r\nContent-Disposition: form-data; name=\"a\0\"\r\n\r\n\r\n--b0--",
-                       64),
+           std::string("--b0\r\nContent-Disposition: form-data; name=\"a") + '\0' +
+               "\"\r\n\r\n\r\n--b0--",
        }) {
     EXPECT_EQ(Parse(body).status().code(), StatusCode::kCorruptInput) << body;
   }

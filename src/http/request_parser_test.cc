@@ -118,7 +118,7 @@ TEST(RequestParserTest, RefusesBrokenHeads) {
   EXPECT_EQ(ErrorOf("GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
   EXPECT_EQ(ErrorOf("GET nowhere HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
   EXPECT_EQ(ErrorOf("GET / HTTP/1.1\r\nHost: a\r\nA: b\nC: d\r\n\r\n"), 400);
-  EXPECT_EQ(ErrorOf(std::string("GET / HTTP/1.1\r\nHost: a\r\nA: b\0c\r\n\r\n", 40)), 400);
+  EXPECT_EQ(ErrorOf(std::string("GET / HTTP/1.1\r\nHost: a\r\nA: b") + '\0' + "c\r\n\r\n"), 400);
   EXPECT_EQ(ErrorOf("\x16\x03\x01\x02 TLS on a plain port\r\n\r\n"), 400);
   EXPECT_EQ(ErrorOf("GET / HTTP/1.1\r\nHost: a\r\nExpect: wonders\r\n\r\n"), 417);
   EXPECT_EQ(ErrorOf("GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n"), 0);

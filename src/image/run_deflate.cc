@@ -67,7 +67,7 @@ class BitWriter {
     count_ &= 7;
   }
   void PutAligned(const uint8_t* bytes, size_t size) {
-    std::memcpy(next_, bytes, size);
+    if (size > 0) std::memcpy(next_, bytes, size);
     next_ += size;
   }
   void AlignToByte() {
