@@ -224,8 +224,9 @@ Result<bool> MultipartParser::StepAfterBoundary() {
 Result<bool> MultipartParser::StepHeaders() {
   const std::string_view text = pending();
   const size_t end = text.find("\r\n\r\n");
-  if (end > limits_.part_header_bytes_max &&
-      (end != std::string_view::npos || text.size() > limits_.part_header_bytes_max)) {
+  // While it isn't found it may still begin within the limit, cut off by the end of what has come.
+  if (end == std::string_view::npos ? text.size() > limits_.part_header_bytes_max + 3
+                                    : end > limits_.part_header_bytes_max) {
     return ResourceExhausted("multipart: a part's header is longer than " +
                              std::to_string(limits_.part_header_bytes_max) + " bytes");
   }
