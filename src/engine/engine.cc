@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
-#include <cstring>
 #include <mutex>
 #include <new>
 #include <utility>
 
+#include "base/content_hash.h"
 #include "engine/pack_network.h"
 #include "engine/session.h"
 
@@ -35,22 +34,15 @@ Status CheckOptions(const EngineOptions& options) {
   return CheckRange("thread count", options.threads, 0, 1024);
 }
 
-// FNV-1a over the numbers that decide pixels.
-uint64_t HashWeights(const NetworkWeights& weights) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  const auto add = [&hash](const std::vector<float>& values) {
-    for (float value : values) {
-      uint32_t bits;
-      std::memcpy(&bits, &value, sizeof bits);
-      hash = (hash ^ bits) * 0x100000001b3u;
-    }
-  };
+// Of the numbers that decide pixels.
+std::string HashWeights(const NetworkWeights& weights) {
+  ContentHasher hasher;
   for (const ConvWeights& conv : weights.convs) {
-    add(conv.weight);
-    add(conv.bias);
-    add(conv.slope);
+    for (const std::vector<float>* values : {&conv.weight, &conv.bias, &conv.slope}) {
+      hasher.Update(values->data(), values->size() * sizeof(float));
+    }
   }
-  return hash;
+  return HashText(hasher.Digest());
 }
 
 class CpuEngine : public Engine {
@@ -62,11 +54,8 @@ class CpuEngine : public Engine {
         level_(level),
         network_(std::move(network)),
         pool_(options.threads) {
-    char hash[20];
-    std::snprintf(hash, sizeof hash, "%016llx",
-                  static_cast<unsigned long long>(HashWeights(weights)));
     fingerprint_ = weights.model + " x" + std::to_string(options.scale) + " " +
-                   std::string(PrecisionName(options.precision)) + " " + hash;
+                   std::string(PrecisionName(options.precision)) + " " + HashWeights(weights);
     // fp32 and int16 give the same bits on every CPU, bf16 depends on the instruction.
     if (options.precision == Precision::kBf16) {
       fingerprint_ += " " + std::string(network_.conv_kernel->name);

@@ -36,18 +36,6 @@ std::array<std::atomic<uint64_t>, std::size(kKernels)> run_counts;
 
 }  // namespace
 
-std::string_view ConvMethodName(ConvMethod method) {
-  switch (method) {
-    case ConvMethod::kDirectFp32:
-      return "direct_fp32";
-    case ConvMethod::kDirectBf16:
-      return "direct_bf16";
-    case ConvMethod::kWinogradInt16:
-      return "winograd_int16";
-  }
-  return "unknown";
-}
-
 Storage ConvStorage(ConvMethod method) {
   switch (method) {
     case ConvMethod::kDirectFp32:

@@ -35,8 +35,6 @@ enum class ConvMethod : uint8_t {
   kWinogradInt16,  // fp16 storage; Winograd F(4x4,3x3) (Lavin & Gray 2016), points 0, +-sqrt(1/2),
                    // +-sqrt(2), inf; int16 factors, exact int32 sums, one scale per tile
 };
-constexpr int kConvMethods = 3;
-std::string_view ConvMethodName(ConvMethod method);
 Storage ConvStorage(ConvMethod method);
 
 // What a convolution computes: for each output channel
