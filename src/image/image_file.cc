@@ -2,11 +2,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
-#include <cstdio>
 #include <new>
 
+#include "base/partial_file.h"
 #include "image/codecs.h"
 
 namespace octoscale {
@@ -65,41 +64,14 @@ Status WriteBytes(int descriptor, std::span<const uint8_t> bytes) {
   return OkStatus();
 }
 
-// Makes the rename durable. A file system that can't sync a directory is no reason to fail.
-void SyncDirectoryOf(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const File file(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (file.get() >= 0) (void)::fsync(file.get());
-}
-
-// Creates a file beside `path` that no one else has; `name` becomes its name.
-int CreateBeside(const std::string& path, std::string& name) {
-  static std::atomic<unsigned> counter{0};
-  constexpr int kAttempts = 100;
-  for (int i = 0; i < kAttempts; ++i) {
-    name = path + ".part-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
-    const int descriptor = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor >= 0 || errno != EEXIST) return descriptor;
-  }
-  return -1;
-}
-
 Status WriteAtomically(const std::string& path, std::span<const uint8_t> bytes) {
-  std::string temporary;
-  File file(CreateBeside(path, temporary));
+  OCTO_ASSIGN_OR_RETURN(PartialFile partial, PartialFile::Create(path));
+  File file(::open(partial.path().c_str(), O_WRONLY | O_CLOEXEC));
   if (file.get() < 0) return ErrnoStatus(errno, path);
   Status status = WriteBytes(file.get(), bytes);
-  if (status.ok() && (::fsync(file.get()) != 0 || file.Close() != 0 ||
-                      std::rename(temporary.c_str(), path.c_str()) != 0)) {
-    status = ErrnoStatus(errno, "write");
-  }
-  if (!status.ok()) {
-    ::unlink(temporary.c_str());
-    return status.WithContext(path);
-  }
-  SyncDirectoryOf(path);
-  return OkStatus();
+  if (status.ok() && file.Close() != 0) status = ErrnoStatus(errno, "write");
+  if (!status.ok()) return status.WithContext(path);
+  return partial.Commit(/*overwrite=*/true);
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
-#include "video/partial_file.h"
+#include "base/partial_file.h"
 #include "video/video_writer.h"
 
 namespace octoscale {

@@ -5,10 +5,10 @@
 #include <string>
 
 #include "base/cancel.h"
+#include "base/partial_file.h"
 #include "base/status.h"
 #include "video/container.h"
 #include "video/libav.h"
-#include "video/partial_file.h"
 
 namespace octoscale {
 

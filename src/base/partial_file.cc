@@ -1,4 +1,4 @@
-#include "video/partial_file.h"
+#include "base/partial_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
