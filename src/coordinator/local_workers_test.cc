@@ -9,9 +9,10 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <mutex>
+
+#include "base/testing/temp_dir.h"
 
 namespace octoscale::coordinator {
 namespace {
@@ -38,14 +39,8 @@ TEST(DivideCoresTest, MoreWorkersThanCoresShareThem) {
 // A shell script stands for octoscale.
 class LocalWorkersTest : public testing::Test {
  protected:
-  LocalWorkersTest() {
-    char name[] = "/tmp/local_workers_test.XXXXXX";
-    folder_ = ::mkdtemp(name);
-  }
-  ~LocalWorkersTest() override { std::filesystem::remove_all(folder_); }
-
   void Start(const std::string& script, int count) {
-    const std::string path = folder_ + "/program";
+    const std::string path = folder_ / "program";
     std::ofstream(path) << "#!/bin/sh\n" << script;
     ::chmod(path.c_str(), 0755);
     LocalWorkersOptions options;
@@ -75,7 +70,7 @@ class LocalWorkersTest : public testing::Test {
     return changed_.wait_for(lock, std::chrono::seconds(60), [&] { return list.size() >= count; });
   }
 
-  std::string folder_;
+  TempDir folder_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::string> lines_;

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/testing/temp_dir.h"
 #include "image/image.h"
 #include "image/test_images.h"
 
@@ -16,21 +17,10 @@ namespace fs = std::filesystem;
 
 class ImageFileTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "octoscale-image-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override {
-    fs::permissions(folder_, fs::perms::owner_all);
-    fs::remove_all(folder_);
-  }
-  std::string Path(const std::string& name) const { return (folder_ / name).string(); }
-  size_t FilesInFolder() const {
-    return std::distance(fs::directory_iterator(folder_), fs::directory_iterator());
-  }
+  std::string Path(const std::string& name) const { return folder_ / name; }
+  size_t FilesInFolder() const { return folder_.Names().size(); }
 
-  fs::path folder_;
+  TempDir folder_;
   Frame frame_ = testing::Gradient({12, 8}, SampleType::kU8);
 };
 
@@ -49,7 +39,7 @@ TEST_F(ImageFileTest, ErrorsNameThePath) {
   const Status missing = ReadImageFile(Path("none.png")).status();
   EXPECT_EQ(missing.code(), StatusCode::kNotFound);
   EXPECT_THAT(missing.message(), ::testing::HasSubstr("none.png"));
-  EXPECT_EQ(ReadImageFile(folder_).status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(ReadImageFile(folder_.path()).status().code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(WriteImageFile(Path("a.gif"), frame_).code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(WriteImageFile(Path("no/such/a.png"), frame_).code(), StatusCode::kNotFound);
   std::ofstream(Path("text.png")) << "not a picture";
@@ -60,7 +50,7 @@ TEST_F(ImageFileTest, ErrorsNameThePath) {
 
 TEST_F(ImageFileTest, ReadOnlyFolderLeavesNothing) {
   if (::geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
-  fs::permissions(folder_, fs::perms::owner_read | fs::perms::owner_exec);
+  fs::permissions(folder_.path(), fs::perms::owner_read | fs::perms::owner_exec);
   EXPECT_EQ(WriteImageFile(Path("a.png"), frame_).code(), StatusCode::kIoError);
   EXPECT_EQ(FilesInFolder(), 0u);
 }

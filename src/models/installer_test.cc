@@ -19,7 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 using test::ReadText;
 using test::ScopedEnvironment;
-using test::TempDir;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;

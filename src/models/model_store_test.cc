@@ -11,7 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using test::ScopedEnvironment;
-using test::TempDir;
 using testing::ElementsAre;
 using testing::HasSubstr;
 

@@ -15,7 +15,6 @@ namespace {
 using test::MakeRrdb;
 using test::MakeSrvgg;
 using test::SyntheticModel;
-using test::TempDir;
 using testing::AllOf;
 using testing::HasSubstr;
 

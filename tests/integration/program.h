@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "base/testing/temp_dir.h"
+
 namespace octoscale::testing {
 
 struct ProgramResult {
@@ -51,22 +53,7 @@ std::vector<std::string> Octoscale(std::vector<std::string> arguments);
 ProgramResult RunOctoscale(const std::vector<std::string>& arguments,
                            const std::vector<std::string>& environment = {});
 
-// A folder that is removed at the end.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-  // Names in the folder, sorted; hidden ones too.
-  std::vector<std::string> Names() const;
-
- private:
-  std::filesystem::path path_;
-};
+using TemporaryFolder = TempDir;
 
 std::string ReadFile(const std::string& path);
 void WriteFile(const std::string& path, const std::string& content);
