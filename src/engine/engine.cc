@@ -137,17 +137,24 @@ class CpuEngine : public Engine {
 
   Status RunJobs(std::span<FrameJob> jobs, const CancelToken& cancel) {
     const FrameSize size = jobs.front().in->size();
-    if (session_ == nullptr || session_->options().size != size) {
+    // A thread for each frame, or several: the tiles differ.
+    const int frames = std::min(static_cast<int>(jobs.size()), options_.threads);
+    if (session_ == nullptr || session_->options().size != size ||
+        session_->options().frames != frames) {
       session_.reset();
-      OCTO_ASSIGN_OR_RETURN(
-          session_, Session::Create(network_, {.size = size,
-                                               .scale = options_.scale,
-                                               .frames_max = options_.batch_size,
-                                               .patch_size = options_.patch_size,
-                                               .threads = options_.threads,
-                                               .memory_bytes_max = options_.memory_bytes_max}));
+      OCTO_ASSIGN_OR_RETURN(session_, CreateSession(network_, size, frames));
     }
     return session_->Run(jobs, &pool_, cancel);
+  }
+
+  Result<std::unique_ptr<Session>> CreateSession(const PackedNetwork& network, FrameSize size,
+                                                 int frames) const {
+    return Session::Create(network, {.size = size,
+                                     .scale = options_.scale,
+                                     .frames = frames,
+                                     .patch_size = options_.patch_size,
+                                     .threads = options_.threads,
+                                     .memory_bytes_max = options_.memory_bytes_max});
   }
 
   // A frame that came out black or not finite once more in fp32; what stays wrong is an error.
@@ -161,14 +168,8 @@ class CpuEngine : public Engine {
                               PackNetwork(weights_, Precision::kFp32, level_));
         fallback_ = std::make_unique<PackedNetwork>(std::move(packed));
       }
-      OCTO_ASSIGN_OR_RETURN(
-          std::unique_ptr<Session> session,
-          Session::Create(*fallback_, {.size = in.size(),
-                                       .scale = options_.scale,
-                                       .frames_max = 1,
-                                       .patch_size = options_.patch_size,
-                                       .threads = options_.threads,
-                                       .memory_bytes_max = options_.memory_bytes_max}));
+      OCTO_ASSIGN_OR_RETURN(std::unique_ptr<Session> session,
+                            CreateSession(*fallback_, in.size(), 1));
       OCTO_RETURN_IF_ERROR(session->Run(std::span(&job, 1), &pool_, cancel));
     }
     if (job.finite && !job.black) return OkStatus();

@@ -21,6 +21,7 @@ std::vector<Frame> TestFrames() {
   std::vector<Frame> frames;
   for (uint32_t i = 0; i < 2; ++i) frames.push_back(RandomFrame({150, 9}, i));
   frames.push_back(RandomFrame({33, 18}, 7));
+  frames.push_back(RandomFrame({170, 41}, 3));  // several tiles each way
   frames.push_back(RandomFrame({1, 1}, 8));
   frames.push_back(RandomFrame({2, 5}, 9, SampleType::kU16));
   return frames;

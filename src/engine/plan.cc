@@ -29,7 +29,6 @@ class PlanBuilder {
       BuildRrdb();
     }
     OCTO_RETURN_IF_ERROR(CheckWeights());
-    for (PlanSegment& segment : plan_.segments) Schedule(&segment);
     return std::move(plan_);
   }
 
@@ -152,38 +151,20 @@ class PlanBuilder {
                            std::to_string(conv.weight.size()) + " numbers");
   }
 
-  // A node needs its producers' bands up to the next one, computed in an earlier step: two bands of
-  // lag. A ring must keep a band until the last consumer is one band past it.
-  void Schedule(PlanSegment* segment) {
-    for (size_t i = 0; i < segment->nodes.size(); ++i) {
-      PlanNode& node = segment->nodes[i];
-      for (size_t p = 0; p < i; ++p) {
-        const int made = segment->nodes[p].output;
-        if (made >= 0 && node.Reads(made)) node.lag = std::max(node.lag, segment->nodes[p].lag + 2);
-      }
-      segment->lag_max = std::max(segment->lag_max, node.lag);
-    }
-    for (const PlanNode& producer : segment->nodes) {
-      if (producer.output < 0 || plan_.tensors[producer.output].whole_frame) continue;
-      PlanTensor& tensor = plan_.tensors[producer.output];
-      for (const PlanNode& consumer : segment->nodes) {
-        if (!consumer.Reads(producer.output)) continue;
-        tensor.ring_bands = std::max(tensor.ring_bands, consumer.lag - producer.lag + 2);
-      }
-    }
-  }
-
   const NetworkWeights& weights_;
   Plan plan_;
-  std::vector<int> growth_[2];  // rings of every other segment
+  std::vector<int> growth_[2];  // of every other segment
   int next_weights_ = 0;
 };
 
 }  // namespace
 
+bool PlanNode::HasInput(int tensor) const {
+  return std::find(inputs.begin(), inputs.end(), tensor) != inputs.end();
+}
+
 bool PlanNode::Reads(int tensor) const {
-  return std::find(inputs.begin(), inputs.end(), tensor) != inputs.end() || residual1 == tensor ||
-         residual2 == tensor;
+  return HasInput(tensor) || residual1 == tensor || residual2 == tensor;
 }
 
 Result<Plan> BuildPlan(const NetworkWeights& weights) { return PlanBuilder(weights).Build(); }

@@ -1,9 +1,9 @@
 // A plan: what a network computes, as nodes over tensors, independent of frame size and device.
 //
-// Nodes are grouped in segments. Inside a segment all nodes run at once over bands of rows, each
-// trailing its producers by its lag, so tensors that live only inside a segment are rings of a few
-// bands; two neighbouring segments never share a ring. Tensors that cross segments hold whole
-// frames. Nothing is ever recomputed.
+// Nodes are grouped in segments, which follow each other. Inside a segment every tile of the frame
+// passes through all nodes before the next tile starts (tile_geometry.h), so tensors that live only
+// inside a segment never exist as a whole. Tensors that cross segments hold whole frames. Two
+// neighbouring segments never share a local tensor. Nothing is ever recomputed.
 #pragma once
 
 #include <vector>
@@ -21,7 +21,6 @@ struct PlanTensor {
   bool fp32 = false;    // else the precision's storage
   bool whole_frame = false;
   bool trunk = false;  // residual blocks add to it: bf16 storage keeps the rounding rest as well
-  int ring_bands = 0;  // bands kept when not whole_frame
 };
 
 struct PlanNode {
@@ -35,15 +34,14 @@ struct PlanNode {
   int residual2 = -1;
   float scale1 = 1;
   float scale2 = 1;
-  int lag = 0;  // bands behind the first node of the segment
 
+  bool HasInput(int tensor) const;
   // As an input or a residual.
   bool Reads(int tensor) const;
 };
 
 struct PlanSegment {
   std::vector<PlanNode> nodes;  // producers before consumers
-  int lag_max = 0;
 };
 
 struct Plan {

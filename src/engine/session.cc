@@ -10,18 +10,24 @@
 namespace octoscale {
 namespace {
 
-constexpr int kBandRowsMax = 16;
-constexpr int kRowPointers = 4 * kBandRowsMax + 4;  // of a band at x4, with a row above and below
-constexpr size_t kWholeFrameBytesMax = size_t{256} << 20;  // for more than one frame in a group
-// Samples of a band this bright cannot come out black.
+constexpr int kTileRowsMax = 32;                    // input rows
+constexpr int kRowPointers = 4 * kTileRowsMax + 8;  // of a tile at x4, with rows above and below
+constexpr size_t kWholeFrameBytesMax = size_t{256} << 20;  // for more than one frame in flight
+// Bands whose lines are kept: the one being written, the one above that it reads, and the one
+// above that which may still be read.
+constexpr int kLineSets = 3;
+// Columns right of the picture that kernels read as zeros; blocks have room for them.
+constexpr int kZeroColumns = 8;
+// Samples of a tile this bright cannot come out black.
 constexpr double kBlackInputMax = 0.125;
 
-using RowPointers = std::array<const std::byte*, kRowPointers>;
+template <typename T>
+using RowPointers = std::array<T, kRowPointers>;
 
-bool IsBright(const Frame& frame, int y_begin, int y_end, int x_begin, int x_end) {
+bool IsBright(const Frame& frame, const TileRegion& region) {
   for (int plane = 0; plane < Frame::kPlanes; ++plane) {
-    for (int y = y_begin; y < y_end; ++y) {
-      for (int x = x_begin; x < x_end; ++x) {
+    for (int y = region.y_begin; y < region.y_end; ++y) {
+      for (int x = region.x_begin; x < region.x_end; ++x) {
         if (frame.sample_type() == SampleType::kU8) {
           if (frame.row(plane, y)[x] > kBlackInputMax * 255) return true;
         } else if (frame.row16(plane, y)[x] > kBlackInputMax * 65535) {
@@ -38,6 +44,17 @@ kernels::Sample SampleOf(SampleType type) {
 }
 
 }  // namespace
+
+struct Session::TileRun {
+  Tile tile;
+  FrameJob* job;
+  ThreadMemory* memory;
+  const TileSegment* segment;
+
+  TileRegion Uncut(int offset, int enlargement) const {
+    return UncutRegion(*segment, tile.band, tile.chunk, offset, enlargement);
+  }
+};
 
 Result<std::unique_ptr<Session>> Session::Create(const PackedNetwork& network,
                                                  const SessionOptions& options) {
@@ -62,248 +79,359 @@ Result<std::unique_ptr<Session>> Session::Create(const PackedNetwork& network,
   return session;
 }
 
-// Bands hold about 3,000 pixels, so that a layer's weights are read once for many pixels, and
-// columns are cut only as far as the threads need items.
+// The blocks of a tile and the weights that it uses stay in L2; Winograd's weights are four times
+// as large. Threads that share a frame need several tiles in a band.
 void Session::ChooseGeometry() {
-  const int width = options_.size.width, height = options_.size.height;
-  band_rows_ = std::clamp((3000 / width + 3) / 4 * 4, 4, kBandRowsMax);
-  int nodes_min = 1000;
-  int lag_max = 0;
-  for (const PlanSegment& segment : network_.plan.segments) {
-    if (segment.nodes.size() > 1) {
-      nodes_min = std::min(nodes_min, static_cast<int>(segment.nodes.size()));
-    }
-    lag_max = std::max(lag_max, segment.lag_max);
-  }
-  constexpr int kAlign = kernels::kColumnAlign;
-  const int wanted_chunks = (3 * options_.threads + nodes_min - 1) / nodes_min;
-  int columns =
-      options_.patch_size > 0 ? options_.patch_size : (width + wanted_chunks - 1) / wanted_chunks;
-  columns = std::clamp((columns + kAlign - 1) / kAlign * kAlign, kAlign,
-                       (width + kAlign - 1) / kAlign * kAlign);
-  chunk_columns_ = columns;
-  chunks_ = (width + columns - 1) / columns;
-
+  const bool winograd = network_.method == kernels::ConvMethod::kWinogradInt16;
+  int slots = std::max(1, std::min(options_.frames, options_.threads));
   size_t whole_frame_bytes = 0;
-  bands_ = (height + band_rows_ - 1) / band_rows_;
-  group_frames_ = 1;
-  for (const PlanTensor& tensor : network_.plan.tensors) {
-    if (tensor.whole_frame) whole_frame_bytes += RowBytes(tensor) * RowCount(tensor);
+  for (size_t i = 0; i < network_.plan.tensors.size(); ++i) {
+    const int index = static_cast<int>(i);
+    if (!tensor(index).whole_frame) continue;
+    whole_frame_bytes += SharedRowBytes(index) * options_.size.height * (HasRest(index) ? 2 : 1);
   }
-  group_frames_ = options_.frames_max;
   if (whole_frame_bytes > 0) {
-    // Enough frames that filling and draining the pipeline does not matter.
-    const int enough = (8 * lag_max + bands_ - 1) / bands_;
-    const int fit = static_cast<int>(std::max<size_t>(1, kWholeFrameBytesMax / whole_frame_bytes));
-    group_frames_ = std::max(1, std::min({options_.frames_max, enough, fit}));
+    const size_t fit = std::max<size_t>(1, kWholeFrameBytesMax / whole_frame_bytes);
+    slots = static_cast<int>(std::min<size_t>(slots, fit));
   }
+  const int rows = winograd ? 32 : 16, columns_max = winograd ? 64 : 128;
+  int columns = columns_max;
+  const int sharers = (options_.threads + slots - 1) / slots;
+  if (sharers > 1) {
+    columns = std::clamp(options_.size.width / (2 * sharers) / 32 * 32 + 32, 32, columns_max);
+  }
+  if (options_.patch_size > 0) columns = std::clamp((options_.patch_size + 15) / 16 * 16, 16, 4096);
+  PlanGeometry(slots, rows, columns);
   const size_t limit = options_.memory_bytes_max;
   if (limit == 0) return;
-  while (group_frames_ > 1 && MeasureMemory() > limit) --group_frames_;
-  while (band_rows_ > 4 && MeasureMemory() > limit) {
-    band_rows_ -= 4;
-    bands_ = (height + band_rows_ - 1) / band_rows_;
+  while (slots > 1 && MeasureMemory() > limit) PlanGeometry(--slots, rows, columns);
+  while (columns > 16 && MeasureMemory() > limit) {
+    columns = std::max(16, columns / 32 * 16);
+    PlanGeometry(slots, rows, columns);
   }
 }
 
-int Session::ElementBytes(const PlanTensor& tensor) const {
-  return tensor.fp32 ? 4 : kernels::StorageBytes(kernels::ConvStorage(network_.method));
+void Session::PlanGeometry(int slots, int rows, int columns) {
+  const bool winograd = network_.method == kernels::ConvMethod::kWinogradInt16;
+  slots_ = slots;
+  geometry_ = PlanTiles(network_.plan, {.size = options_.size,
+                                        .scale = options_.scale,
+                                        .align = winograd ? 4 : 1,
+                                        .rows = rows,
+                                        .columns = columns});
+  blocks_.assign(network_.plan.tensors.size(), {});
+  block_bytes_ = zero_bytes_ = 0;
+  for (size_t s = 0; s < network_.plan.segments.size(); ++s) {
+    PlaceBlocks(network_.plan.segments[s], geometry_.segments[s]);
+  }
 }
 
-size_t Session::RowBytes(const PlanTensor& tensor) const {
-  const size_t pixels = (static_cast<size_t>(options_.size.width) << tensor.enlargement) +
+// Blocks of tensors that are alive at the same time lie side by side; others share memory.
+void Session::PlaceBlocks(const PlanSegment& segment, const TileSegment& tiles) {
+  struct Placed {
+    size_t begin, end;
+    size_t last_reader;  // node
+  };
+  std::vector<Placed> placed;
+  size_t edges = 0, blocks_end = 0;
+  for (size_t n = 0; n < segment.nodes.size(); ++n) {
+    const PlanNode& node = segment.nodes[n];
+    for (int input : node.inputs) {
+      const size_t columns = (static_cast<size_t>(tiles.columns) << tensor(input).enlargement) +
+                             kernels::kLeftPadPixels + kernels::kRightPadPixels;
+      zero_bytes_ = std::max(zero_bytes_, columns * PixelBytes(input));
+    }
+    if (node.output < 0 || tensor(node.output).whole_frame) continue;
+    const int enlargement = tensor(node.output).enlargement;
+    const int halo = geometry_.tensors[node.output].halo;
+    const int columns = tiles.columns << enlargement;
+    Block& block = blocks_[node.output];
+    block.rows = (tiles.rows << enlargement) - halo;
+    block.row_bytes = static_cast<size_t>(columns + halo + kZeroColumns) * PixelBytes(node.output);
+    block.edge_row_bytes = static_cast<size_t>(halo) * PixelBytes(node.output);
+    block.edge_offset = edges;
+    edges += block.edge_row_bytes * block.rows;
+    // Kernels may read, not use, pixels left of the first row and right of the last one.
+    const size_t pads = static_cast<size_t>(kernels::kLeftPadPixels + kernels::kRightPadPixels) *
+                        PixelBytes(node.output);
+    const size_t bytes = block.row_bytes * block.rows + pads;
+    size_t last_reader = n;
+    for (size_t later = n; later < segment.nodes.size(); ++later) {
+      if (segment.nodes[later].Reads(node.output)) last_reader = later;
+    }
+    size_t begin = 0;
+    for (bool moved = true; moved;) {
+      moved = false;
+      for (const Placed& other : placed) {
+        if (other.last_reader < n || begin >= other.end || begin + bytes <= other.begin) continue;
+        begin = other.end;
+        moved = true;
+      }
+    }
+    placed.push_back({begin, begin + bytes, last_reader});
+    blocks_end = std::max(blocks_end, begin + bytes);
+    block.offset = begin + static_cast<size_t>(kernels::kLeftPadPixels) * PixelBytes(node.output);
+  }
+  for (const PlanNode& node : segment.nodes) {
+    if (node.output >= 0) blocks_[node.output].edge_offset += blocks_end;
+  }
+  block_bytes_ = std::max(block_bytes_, blocks_end + edges);
+}
+
+int Session::PixelBytes(int index) const {
+  const int element =
+      tensor(index).fp32 ? 4 : kernels::StorageBytes(kernels::ConvStorage(network_.method));
+  return tensor(index).channels * element;
+}
+
+size_t Session::SharedRowBytes(int index) const {
+  const size_t pixels = (static_cast<size_t>(options_.size.width) << tensor(index).enlargement) +
                         kernels::kLeftPadPixels + kernels::kRightPadPixels;
-  return (pixels * tensor.channels * ElementBytes(tensor) + 63) / 64 * 64;
+  return pixels * PixelBytes(index);
 }
 
-size_t Session::RowCount(const PlanTensor& tensor) const {
-  const int bands = tensor.whole_frame ? bands_ * group_frames_
-                                       : std::min(tensor.ring_bands, bands_ * group_frames_);
-  return static_cast<size_t>(bands) * (band_rows_ << tensor.enlargement);
+size_t Session::SharedRowCount(int index) const {
+  if (tensor(index).whole_frame) return options_.size.height;
+  return static_cast<size_t>(kLineSets) * geometry_.tensors[index].halo;
 }
 
 size_t Session::MeasureMemory() const {
-  size_t bytes = 0, row_bytes_max = 0;
+  size_t bytes = zero_bytes_;
   for (size_t i = 0; i < network_.plan.tensors.size(); ++i) {
-    const PlanTensor& tensor = network_.plan.tensors[i];
-    bytes += RowBytes(tensor) * RowCount(tensor) * (HasRest(static_cast<int>(i)) ? 2 : 1);
-    row_bytes_max = std::max(row_bytes_max, RowBytes(tensor));
+    const int index = static_cast<int>(i);
+    bytes += SharedRowBytes(index) * SharedRowCount(index) * slots_ * (HasRest(index) ? 2 : 1);
   }
-  return bytes + row_bytes_max + options_.threads * kernels::kConvWorkspaceBytes;
+  return bytes + options_.threads * (block_bytes_ + kernels::kConvWorkspaceBytes);
 }
 
 void Session::Allocate() {
-  size_t row_bytes_max = 0;
-  for (const PlanTensor& tensor : network_.plan.tensors) {
-    TensorMemory memory;
-    memory.row_bytes = RowBytes(tensor);
-    memory.left_bytes =
-        static_cast<size_t>(kernels::kLeftPadPixels) * tensor.channels * ElementBytes(tensor);
-    memory.rows = AlignedBuffer<std::byte>(memory.row_bytes * RowCount(tensor));
+  for (size_t i = 0; i < network_.plan.tensors.size(); ++i) {
+    const int index = static_cast<int>(i);
+    SharedRows memory;
+    memory.row_bytes = SharedRowBytes(index);
+    memory.left_bytes = static_cast<size_t>(kernels::kLeftPadPixels) * PixelBytes(index);
+    memory.rows_per_slot = SharedRowCount(index);
+    memory.rows = AlignedBuffer<std::byte>(memory.row_bytes * memory.rows_per_slot * slots_);
     memory.rows.Zero();
-    if (HasRest(static_cast<int>(tensors_.size()))) {
+    if (HasRest(index)) {
       memory.rest = AlignedBuffer<std::byte>(memory.rows.size());
       memory.rest.Zero();
     }
-    row_bytes_max = std::max(row_bytes_max, memory.row_bytes);
-    tensors_.push_back(std::move(memory));
+    shared_.push_back(std::move(memory));
   }
-  zero_row_ = AlignedBuffer<std::byte>(row_bytes_max);
-  zero_row_.Zero();
+  zeros_ = AlignedBuffer<std::byte>(zero_bytes_);
+  zeros_.Zero();
   static_assert(kernels::kPixelsWorkspaceBytes <= kernels::kConvWorkspaceBytes);
   for (int i = 0; i < options_.threads; ++i) {
-    workspaces_.emplace_back(kernels::kConvWorkspaceBytes);
+    threads_.push_back({AlignedBuffer<std::byte>(block_bytes_),
+                        AlignedBuffer<std::byte>(kernels::kConvWorkspaceBytes)});
+    threads_.back().blocks.Zero();
   }
 }
 
-bool Session::HasRest(int tensor) const {
-  return tensor >= 0 && network_.plan.tensors[tensor].trunk &&
+bool Session::HasRest(int index) const {
+  return index >= 0 && tensor(index).trunk &&
          kernels::ConvStorage(network_.method) == kernels::Storage::kBf16;
 }
 
-size_t Session::RowOffset(int tensor, int frame, int y) const {
-  const PlanTensor& shape = network_.plan.tensors[tensor];
-  const TensorMemory& memory = tensors_[tensor];
-  const int band_rows = band_rows_ << shape.enlargement;
-  int band = frame * bands_ + y / band_rows;
-  if (!shape.whole_frame) band %= shape.ring_bands;
-  const size_t row = static_cast<size_t>(band) * band_rows + y % band_rows;
-  return row * memory.row_bytes + memory.left_bytes;
+std::byte* Session::MutableRow(const TileRun& run, int index, int y) {
+  SharedRows& shared = shared_[index];
+  std::byte* slot = shared.rows.data() + run.tile.slot * shared.rows_per_slot * shared.row_bytes;
+  if (tensor(index).whole_frame) return slot + y * shared.row_bytes + shared.left_bytes;
+  const auto& [offset, halo] = geometry_.tensors[index];
+  const TileRegion own = run.Uncut(offset, tensor(index).enlargement);
+  const auto line = [&](int band, int number) {
+    const size_t row = static_cast<size_t>(band % kLineSets) * halo + number;
+    return slot + row * shared.row_bytes + shared.left_bytes;
+  };
+  if (y < own.y_begin) return line(run.tile.band + kLineSets - 1, y - (own.y_begin - halo));
+  if (y >= own.y_end - halo) return line(run.tile.band, y - (own.y_end - halo));
+  const Block& block = blocks_[index];
+  const ptrdiff_t pixel_0 = static_cast<ptrdiff_t>(halo - own.x_begin) * PixelBytes(index);
+  return run.memory->blocks.data() + block.offset +
+         static_cast<size_t>(y - own.y_begin) * block.row_bytes + pixel_0;
 }
 
-const std::byte* Session::Row(int tensor, int frame, int y) const {
-  const TensorMemory& memory = tensors_[tensor];
-  const int height = options_.size.height << network_.plan.tensors[tensor].enlargement;
-  if (y < 0 || y >= height) return zero_row_.data() + memory.left_bytes;
-  return memory.rows.data() + RowOffset(tensor, frame, y);
+const std::byte* Session::Row(const TileRun& run, int index, int y, int x_zero) {
+  if (y >= 0 && y < options_.size.height << tensor(index).enlargement) {
+    return MutableRow(run, index, y);
+  }
+  const ptrdiff_t pixel_0 =
+      static_cast<ptrdiff_t>(kernels::kLeftPadPixels - x_zero) * PixelBytes(index);
+  return zeros_.data() + pixel_0;
 }
 
-std::byte* Session::MutableRow(int tensor, int frame, int y) {
-  return tensors_[tensor].rows.data() + RowOffset(tensor, frame, y);
-}
-
-std::byte* Session::RestRow(int tensor, int frame, int y) {
-  return tensors_[tensor].rest.data() + RowOffset(tensor, frame, y);
+std::byte* Session::RestRow(const TileRun& run, int index, int y) {
+  SharedRows& shared = shared_[index];
+  return shared.rest.data() + (run.tile.slot * shared.rows_per_slot + y) * shared.row_bytes +
+         shared.left_bytes;
 }
 
 Status Session::Run(std::span<FrameJob> jobs, ThreadPool* pool, const CancelToken& cancel) {
-  for (size_t first = 0; first < jobs.size(); first += group_frames_) {
-    const std::span<FrameJob> group =
-        jobs.subspan(first, std::min<size_t>(group_frames_, jobs.size() - first));
-    BandSchedule schedule(network_.plan, static_cast<int>(group.size()), bands_, chunks_);
-    OCTO_RETURN_IF_ERROR(schedule.Run(pool, cancel, [&](const BandItem& item, int thread) {
-      RunItem(network_.plan.segments[item.segment].nodes[item.node], item, group,
-              workspaces_[thread].data());
-    }));
-  }
-  return OkStatus();
+  TileSchedule schedule(geometry_, static_cast<int>(jobs.size()), slots_);
+  return schedule.Run(pool, cancel, [&](const Tile& tile, int thread) {
+    RunTile(tile, &jobs[tile.frame], &threads_[thread]);
+  });
 }
 
-void Session::RunItem(const PlanNode& node, const BandItem& item, std::span<FrameJob> group,
-                      std::byte* workspace) {
-  switch (node.kind) {
-    case NodeKind::kInput:
-      return RunInput(node, item, group[item.frame], workspace);
-    case NodeKind::kConv:
-      return RunConv(node, item, workspace);
-    case NodeKind::kOutput:
-      return RunOutput(node, item, &group[item.frame], workspace);
+void Session::RunTile(const Tile& tile, FrameJob* job, ThreadMemory* memory) {
+  const PlanSegment& segment = network_.plan.segments[tile.segment];
+  const TileRun run{tile, job, memory, &geometry_.segments[tile.segment]};
+  for (size_t n = 0; n < segment.nodes.size(); ++n) {
+    const PlanNode& node = segment.nodes[n];
+    const int enlargement = node.output < 0 ? 0 : tensor(node.output).enlargement;
+    const TileRegion region =
+        CutRegion(run.Uncut(run.segment->node_offsets[n], enlargement), options_.size, enlargement);
+    const bool local = node.output >= 0 && !tensor(node.output).whole_frame;
+    if (local) LoadEdge(run, node.output);
+    if (!region.empty()) {
+      if (node.kind == NodeKind::kInput) RunInput(run, node, region);
+      if (node.kind == NodeKind::kConv) RunConv(run, node, region);
+      if (node.kind == NodeKind::kOutput) RunOutput(run, node, region);
+    }
+    if (local) SaveEdge(run, node.output);
   }
 }
 
-void Session::RunInput(const PlanNode& node, const BandItem& item, const FrameJob& job,
-                       std::byte* workspace) {
-  const int y = item.band * band_rows_;
-  const int rows = std::min(band_rows_, options_.size.height - y);
-  std::array<std::array<const void*, kRowPointers>, 3> planes;
-  std::array<std::byte*, kRowPointers> out, out_rest;
+// What the left neighbour left for the columns before the tile's own, and zeros around the picture.
+void Session::LoadEdge(const TileRun& run, int index) {
+  const auto& [offset, halo] = geometry_.tensors[index];
+  if (halo == 0) return;
+  const Block& block = blocks_[index];
+  const TileRegion own = run.Uncut(offset, tensor(index).enlargement);
+  const FrameSize size = options_.size;
+  const int width = size.width << tensor(index).enlargement;
+  const int y_begin = std::max(0, own.y_begin);
+  const int y_end = std::min(size.height << tensor(index).enlargement, own.y_end - halo);
+  const int left_end = std::min(0, own.x_end);
+  const bool at_left = own.x_begin - halo < 0 && left_end > own.x_begin - halo;
+  for (int y = y_begin; y < y_end; ++y) {
+    std::byte* row = MutableRow(run, index, y);
+    const ptrdiff_t pixel = PixelBytes(index);
+    if (run.tile.chunk > 0) {
+      std::memcpy(row + (own.x_begin - halo) * pixel,
+                  run.memory->blocks.data() + block.edge_offset +
+                      static_cast<size_t>(y - own.y_begin) * block.edge_row_bytes,
+                  block.edge_row_bytes);
+    }
+    if (at_left) {
+      std::memset(row + (own.x_begin - halo) * pixel, 0,
+                  static_cast<size_t>(left_end - (own.x_begin - halo)) * pixel);
+    }
+    if (own.x_end > width) {
+      const int begin = std::max(width, own.x_begin - halo);
+      const int end = std::min(width + kZeroColumns, own.x_end + kZeroColumns);
+      if (begin < end)
+        std::memset(row + begin * pixel, 0, static_cast<size_t>(end - begin) * pixel);
+    }
+  }
+}
+
+void Session::SaveEdge(const TileRun& run, int index) {
+  const auto& [offset, halo] = geometry_.tensors[index];
+  if (halo == 0) return;
+  const Block& block = blocks_[index];
+  const TileRegion own = run.Uncut(offset, tensor(index).enlargement);
+  const int y_begin = std::max(0, own.y_begin);
+  const int y_end = std::min(options_.size.height << tensor(index).enlargement, own.y_end - halo);
+  for (int y = y_begin; y < y_end; ++y) {
+    std::memcpy(
+        run.memory->blocks.data() + block.edge_offset +
+            static_cast<size_t>(y - own.y_begin) * block.edge_row_bytes,
+        MutableRow(run, index, y) + static_cast<ptrdiff_t>(own.x_end - halo) * PixelBytes(index),
+        block.edge_row_bytes);
+  }
+}
+
+void Session::RunInput(const TileRun& run, const PlanNode& node, const TileRegion& region) {
+  const int rows = region.y_end - region.y_begin;
+  const Frame& in = *run.job->in;
+  std::array<RowPointers<const void*>, 3> planes;
+  RowPointers<std::byte*> out, out_rest;
   kernels::InputConvArgs args;
   for (int p = 0; p < Frame::kPlanes; ++p) {
     for (int i = 0; i < rows + 2; ++i) {
-      const int row = y - 1 + i;
-      planes[p][i] = row >= 0 && row < options_.size.height ? job.in->row(p, row) : nullptr;
+      const int row = region.y_begin - 1 + i;
+      planes[p][i] = row >= 0 && row < options_.size.height ? in.row(p, row) : nullptr;
     }
     args.plane_rows[p] = planes[p].data();
   }
   for (int i = 0; i < rows; ++i) {
-    out[i] = MutableRow(node.output, item.frame, y + i);
-    if (HasRest(node.output)) out_rest[i] = RestRow(node.output, item.frame, y + i);
+    out[i] = MutableRow(run, node.output, region.y_begin + i);
+    if (HasRest(node.output)) out_rest[i] = RestRow(run, node.output, region.y_begin + i);
   }
   if (HasRest(node.output)) args.out_rest_rows = out_rest.data();
-  args.sample = SampleOf(job.in->sample_type());
+  args.sample = SampleOf(in.sample_type());
   args.width = options_.size.width;
   args.rows = rows;
-  args.x_begin = item.chunk * chunk_columns_;
-  args.x_end = std::min(options_.size.width, args.x_begin + chunk_columns_);
+  args.x_begin = region.x_begin;
+  args.x_end = region.x_end;
   args.out_rows = out.data();
   args.storage = kernels::ConvStorage(network_.method);
-  args.workspace = workspace;
+  args.workspace = run.memory->workspace.data();
   network_.pixel_kernels->input_conv(network_.input, args);
 }
 
-void Session::RunConv(const PlanNode& node, const BandItem& item, std::byte* workspace) {
-  const PlanTensor& made = network_.plan.tensors[node.output];
+void Session::RunConv(const TileRun& run, const PlanNode& node, const TileRegion& region) {
   const int up = node.upsample ? 1 : 0;
-  const int y = (item.band * band_rows_) << made.enlargement;
-  const int rows = std::min(band_rows_, options_.size.height - item.band * band_rows_)
-                   << made.enlargement;
+  const int y = region.y_begin, rows = region.y_end - region.y_begin;
   const int rows_in = ((rows + 3) / 4 * 4) >> up;
-  std::array<RowPointers, kernels::kConvSourcesMax> sources;
-  std::array<std::byte*, kRowPointers> out;
-  std::array<std::byte*, kRowPointers> out_rest;
-  std::array<RowPointers, 2> residuals, rests;
+  std::array<RowPointers<const std::byte*>, kernels::kConvSourcesMax> sources;
+  std::array<RowPointers<const std::byte*>, 2> residuals, rests;
+  RowPointers<std::byte*> out, out_rest;
   kernels::ConvArgs args;
   args.source_count = static_cast<int>(node.inputs.size());
   for (int s = 0; s < args.source_count; ++s) {
     for (int i = 0; i < rows_in + 2; ++i) {
-      sources[s][i] = Row(node.inputs[s], item.frame, (y >> up) - 1 + i);
+      sources[s][i] = Row(run, node.inputs[s], (y >> up) - 1 + i, region.x_begin >> up);
     }
-    args.sources[s] = {sources[s].data(), network_.plan.tensors[node.inputs[s]].channels};
+    args.sources[s] = {sources[s].data(), tensor(node.inputs[s]).channels};
   }
   for (int i = 0; i < rows; ++i) {
-    out[i] = MutableRow(node.output, item.frame, y + i);
-    if (HasRest(node.output)) out_rest[i] = RestRow(node.output, item.frame, y + i);
+    out[i] = MutableRow(run, node.output, y + i);
+    if (HasRest(node.output)) out_rest[i] = RestRow(run, node.output, y + i);
     for (int r = 0; r < 2; ++r) {
-      const int tensor = r == 0 ? node.residual1 : node.residual2;
-      if (tensor >= 0) residuals[r][i] = Row(tensor, item.frame, y + i);
-      if (HasRest(tensor)) rests[r][i] = RestRow(tensor, item.frame, y + i);
+      const int index = r == 0 ? node.residual1 : node.residual2;
+      if (index >= 0) residuals[r][i] = MutableRow(run, index, y + i);
+      if (HasRest(index)) rests[r][i] = RestRow(run, index, y + i);
     }
   }
   args.rows = rows;
-  const int x = item.chunk * chunk_columns_;
-  args.x_begin = x << made.enlargement;
-  args.x_end = std::min(options_.size.width, x + chunk_columns_) << made.enlargement;
+  args.x_begin = region.x_begin;
+  args.x_end = region.x_end;
   args.out_rows = out.data();
-  args.out_f32 = made.fp32;
+  args.out_f32 = tensor(node.output).fp32;
   if (node.residual1 >= 0) args.residual1_rows = residuals[0].data();
   if (node.residual2 >= 0) args.residual2_rows = residuals[1].data();
   if (HasRest(node.residual1)) args.residual1_rest_rows = rests[0].data();
   if (HasRest(node.residual2)) args.residual2_rest_rows = rests[1].data();
   if (HasRest(node.output)) args.out_rest_rows = out_rest.data();
-  args.workspace = workspace;
+  args.workspace = run.memory->workspace.data();
   kernels::RunConv(*network_.conv_kernel, network_.convs[node.weights], args);
 }
 
-void Session::RunOutput(const PlanNode& node, const BandItem& item, FrameJob* job,
-                        std::byte* workspace) {
-  const int y = item.band * band_rows_;
+void Session::RunOutput(const TileRun& run, const PlanNode& node, const TileRegion& region) {
+  FrameJob* job = run.job;
+  const int y = region.y_begin;
   const int scale = options_.scale;
-  const bool shuffled = network_.plan.shuffled_output;
-  const int enlargement = shuffled ? 0 : 2;
-  RowPointers rows_in;
-  std::array<std::array<const void*, kRowPointers>, 3> planes;
-  std::array<std::array<void*, kRowPointers>, 3> out;
+  const int enlargement = tensor(node.inputs[0]).enlargement;
+  const int reach = scale == 4 ? 0 : 1;  // rows above and below that are read
+  RowPointers<const std::byte*> rows_in;
+  std::array<RowPointers<const void*>, 3> planes;
+  std::array<RowPointers<void*>, 3> out;
   kernels::OutputArgs args;
-  args.shuffled = shuffled;
+  args.shuffled = network_.plan.shuffled_output;
   args.scale = scale;
   args.width = options_.size.width;
   args.height = options_.size.height;
   args.y = y;
-  args.rows = std::min(band_rows_, options_.size.height - y);
-  args.x_begin = item.chunk * chunk_columns_;
-  args.x_end = std::min(options_.size.width, args.x_begin + chunk_columns_);
-  for (int i = 0; i < (args.rows << enlargement) + 2; ++i) {
-    rows_in[i] = Row(node.inputs[0], item.frame, (y << enlargement) - 1 + i);
+  args.rows = region.y_end - region.y_begin;
+  args.x_begin = region.x_begin;
+  args.x_end = region.x_end;
+  const int rows_read = args.rows << enlargement;
+  for (int i = 1 - reach; i < rows_read + 1 + reach; ++i) {
+    rows_in[i] =
+        Row(run, node.inputs[0], (y << enlargement) - 1 + i, region.x_begin << enlargement);
   }
   args.rows_in = reinterpret_cast<const float* const*>(rows_in.data());
   const size_t out_width = static_cast<size_t>(scale) * args.width;
@@ -324,10 +452,10 @@ void Session::RunOutput(const PlanNode& node, const BandItem& item, FrameJob* jo
   }
   args.sample_in = SampleOf(job->in->sample_type());
   args.sample_out = job->out != nullptr ? SampleOf(job->out->sample_type()) : kernels::Sample::kF32;
-  args.workspace = workspace;
+  args.workspace = run.memory->workspace.data();
   const kernels::OutputReport report = network_.pixel_kernels->output(args);
   if (!report.finite) std::atomic_ref(job->finite).store(false, std::memory_order_relaxed);
-  if (report.black && IsBright(*job->in, y, y + args.rows, args.x_begin, args.x_end)) {
+  if (report.black && IsBright(*job->in, region)) {
     std::atomic_ref(job->black).store(true, std::memory_order_relaxed);
   }
 }

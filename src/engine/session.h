@@ -10,8 +10,9 @@
 #include "base/cancel.h"
 #include "base/status.h"
 #include "base/thread_pool.h"
-#include "engine/band_schedule.h"
 #include "engine/plan.h"
+#include "engine/tile_geometry.h"
+#include "engine/tile_schedule.h"
 #include "frame/frame.h"
 #include "kernels/conv3x3/conv3x3.h"
 #include "kernels/pixels/pixels.h"
@@ -31,8 +32,8 @@ struct PackedNetwork {
 struct SessionOptions {
   FrameSize size;
   int scale = 4;
-  int frames_max = 8;  // frames that may be scheduled together
-  int patch_size = 0;  // columns of a work item, 0 = auto
+  int frames = 1;      // of most Run()s; more are run one after the other
+  int patch_size = 0;  // columns of a tile, 0 = auto
   int threads = 1;
   size_t memory_bytes_max = 0;  // 0 = no bound
 };
@@ -43,12 +44,13 @@ struct FrameJob {
   Frame* out = nullptr;
   float* out_f32 = nullptr;  // [3][scale*height][scale*width], instead of out
   bool finite = true;        // results
-  bool black = false;        // some work item came out all black though its input is not
+  bool black = false;        // some tile came out all black though its input is not
 };
 
 class Session {
  public:
-  // Errors: ResourceExhausted when one band needs more than memory_bytes_max or memory is short.
+  // Errors: ResourceExhausted when the smallest tiles need more than memory_bytes_max or memory is
+  // short.
   static Result<std::unique_ptr<Session>> Create(const PackedNetwork& network,
                                                  const SessionOptions& options);
 
@@ -60,49 +62,68 @@ class Session {
   Status Run(std::span<FrameJob> jobs, ThreadPool* pool, const CancelToken& cancel);
 
  private:
-  struct TensorMemory {
+  // Rows of a tensor that threads share: of whole frames, or the lines between bands of tiles.
+  struct SharedRows {
     AlignedBuffer<std::byte> rows;
     AlignedBuffer<std::byte> rest;  // of a trunk in bf16: what rounding left over
     size_t row_bytes = 0;
     size_t left_bytes = 0;  // offset of pixel 0 in a row
+    size_t rows_per_slot = 0;
+  };
+  // Where a local tensor's block and its last columns lie in each thread's memory.
+  struct Block {
+    size_t offset = 0;
+    size_t row_bytes = 0;
+    size_t edge_offset = 0;
+    size_t edge_row_bytes = 0;
+    int rows = 0;
+  };
+  struct ThreadMemory {
+    AlignedBuffer<std::byte> blocks;
+    AlignedBuffer<std::byte> workspace;
   };
 
   Session(const PackedNetwork& network, const SessionOptions& options)
       : network_(network), options_(options) {}
 
   void ChooseGeometry();
+  void PlanGeometry(int slots, int rows, int columns);
+  void PlaceBlocks(const PlanSegment& segment, const TileSegment& tiles);
   size_t MeasureMemory() const;
   void Allocate();
-  size_t RowBytes(const PlanTensor& tensor) const;
-  size_t RowCount(const PlanTensor& tensor) const;
-  int ElementBytes(const PlanTensor& tensor) const;
 
-  bool HasRest(int tensor) const;
-  // Offset of row y of a tensor for a frame of the group; y inside the picture.
-  size_t RowOffset(int tensor, int frame, int y) const;
-  // The row; a row of zeros outside the picture.
-  const std::byte* Row(int tensor, int frame, int y) const;
-  std::byte* MutableRow(int tensor, int frame, int y);
-  std::byte* RestRow(int tensor, int frame, int y);
+  const PlanTensor& tensor(int index) const { return network_.plan.tensors[index]; }
+  int PixelBytes(int index) const;
+  size_t SharedRowBytes(int index) const;
+  size_t SharedRowCount(int index) const;
+  bool HasRest(int index) const;
 
-  void RunItem(const PlanNode& node, const BandItem& item, std::span<FrameJob> group,
-               std::byte* workspace);
-  void RunInput(const PlanNode& node, const BandItem& item, const FrameJob& job,
-                std::byte* workspace);
-  void RunConv(const PlanNode& node, const BandItem& item, std::byte* workspace);
-  void RunOutput(const PlanNode& node, const BandItem& item, FrameJob* job, std::byte* workspace);
+  struct TileRun;  // one tile on one thread
+
+  void RunTile(const Tile& tile, FrameJob* job, ThreadMemory* memory);
+  void RunInput(const TileRun& run, const PlanNode& node, const TileRegion& region);
+  void RunConv(const TileRun& run, const PlanNode& node, const TileRegion& region);
+  void RunOutput(const TileRun& run, const PlanNode& node, const TileRegion& region);
+  void LoadEdge(const TileRun& run, int index);
+  void SaveEdge(const TileRun& run, int index);
+
+  // Row y of a tensor as its reader or writer sees it: the address is that of pixel 0, and only the
+  // columns around the tile are there. Zeros outside the picture, from column x_zero on.
+  const std::byte* Row(const TileRun& run, int index, int y, int x_zero);
+  std::byte* MutableRow(const TileRun& run, int index, int y);
+  std::byte* RestRow(const TileRun& run, int index, int y);
 
   const PackedNetwork& network_;
   SessionOptions options_;
-  int band_rows_ = 8;      // input rows of a band, a multiple of 4
-  int bands_ = 0;          // of a frame
-  int chunk_columns_ = 0;  // input columns of a work item
-  int chunks_ = 0;
-  int group_frames_ = 1;
+  int slots_ = 1;  // frames in flight
+  TileGeometry geometry_;
+  std::vector<Block> blocks_;  // by tensor
+  size_t block_bytes_ = 0;     // of one thread
+  size_t zero_bytes_ = 0;
   size_t memory_bytes_ = 0;
-  std::vector<TensorMemory> tensors_;
-  AlignedBuffer<std::byte> zero_row_;
-  std::vector<AlignedBuffer<std::byte>> workspaces_;
+  std::vector<SharedRows> shared_;  // by tensor
+  AlignedBuffer<std::byte> zeros_;
+  std::vector<ThreadMemory> threads_;
 };
 
 }  // namespace octoscale

@@ -1,0 +1,170 @@
+#include "engine/tile_schedule.h"
+
+#include <immintrin.h>
+
+#include <algorithm>
+
+namespace octoscale {
+
+TileSchedule::TileSchedule(const TileGeometry& geometry, int frames, int slots)
+    : geometry_(geometry), frames_(frames), slots_(std::min(frames, slots)) {
+  chunks_done_ = std::make_unique<std::atomic<int>[]>(slots_.size() * geometry.bands);
+  bands_done_ = std::make_unique<std::atomic<int>[]>(slots_.size() * geometry.segments.size());
+}
+
+bool TileSchedule::HasBands(const Slot& slot) const {
+  return slot.frame >= 0 && slot.segment < static_cast<int>(geometry_.segments.size());
+}
+
+// Its own frame, then one that nobody works on, then a new one, then the one with fewest threads.
+int TileSchedule::ChooseSlot(int last) const {
+  if (last >= 0 && HasBands(slots_[last]) && slots_[last].threads == 0) return last;
+  int shared = -1, free = -1;
+  for (int i = 0; i < static_cast<int>(slots_.size()); ++i) {
+    const Slot& slot = slots_[i];
+    if (slot.frame < 0) {
+      free = i;
+    } else if (HasBands(slot)) {
+      if (slot.threads == 0) return i;
+      if (shared < 0 || slot.threads < slots_[shared].threads) shared = i;
+    }
+  }
+  return free >= 0 && frames_started_ < frames_ ? free : shared;
+}
+
+void TileSchedule::StartFrame(Slot* slot) {
+  const size_t index = slot - slots_.data();
+  *slot = {};
+  slot->frame = frames_started_++;
+  slot->bands_left = geometry_.bands;
+  for (int i = 0; i < geometry_.bands; ++i) {
+    chunks_done_[index * geometry_.bands + i].store(0, std::memory_order_relaxed);
+  }
+  const size_t segments = geometry_.segments.size();
+  for (size_t i = 0; i < segments; ++i) {
+    bands_done_[index * segments + i].store(0, std::memory_order_relaxed);
+  }
+}
+
+bool TileSchedule::TakeBand(int last, Tile* tile) {
+  std::unique_lock lock(mutex_);
+  int chosen = ChooseSlot(last);
+  while (chosen < 0 && frames_started_ < frames_ && !stopped_.load()) {
+    slot_freed_.wait(lock);
+    chosen = ChooseSlot(last);
+  }
+  if (chosen < 0 || stopped_.load()) return false;
+  Slot& slot = slots_[chosen];
+  if (slot.frame < 0) StartFrame(&slot);
+  ++slot.threads;
+  *tile = {slot.frame, chosen, slot.segment, slot.band, 0};
+  if (++slot.band == geometry_.segments[slot.segment].bands) {
+    slot.band = 0;
+    ++slot.segment;
+  }
+  return true;
+}
+
+void TileSchedule::FinishBand(const Tile& tile) {
+  bands_done_[tile.slot * geometry_.segments.size() + tile.segment].fetch_add(
+      1, std::memory_order_release);
+  const std::lock_guard lock(mutex_);
+  Slot& slot = slots_[tile.slot];
+  --slot.threads;
+  if (--slot.bands_left > 0) return;
+  slot.frame = -1;
+  slot_freed_.notify_all();
+}
+
+std::atomic<int>& TileSchedule::ChunksDone(const Tile& tile, int segment, int band) {
+  return chunks_done_[static_cast<size_t>(tile.slot) * geometry_.bands +
+                      geometry_.segments[segment].first_band + band];
+}
+
+// Whole frames that the segment reads are there, and nobody uses its lines any more.
+bool TileSchedule::BandReady(const Tile& tile) {
+  if (tile.segment == 0) return true;
+  const int needed = geometry_.BandNeeded(tile.segment, tile.band);
+  const int chunks = geometry_.segments[tile.segment - 1].chunks;
+  for (int band = needed; band >= 0; --band) {
+    if (ChunksDone(tile, tile.segment - 1, band).load(std::memory_order_acquire) != chunks) {
+      return false;
+    }
+  }
+  if (tile.segment == 1) return true;
+  const std::atomic<int>& done =
+      bands_done_[tile.slot * geometry_.segments.size() + tile.segment - 2];
+  return done.load(std::memory_order_acquire) == geometry_.segments[tile.segment - 2].bands;
+}
+
+// The tile above has written the lines that this one reads; what this one overwrites, lines of
+// three bands ago, has been read by the tile above and its right neighbour.
+bool TileSchedule::TileReady(const Tile& tile) {
+  const int chunks = geometry_.segments[tile.segment].chunks;
+  for (int above = 1; above <= std::min(2, tile.band); ++above) {
+    const int needed = std::min(tile.chunk + above, chunks);
+    if (ChunksDone(tile, tile.segment, tile.band - above).load(std::memory_order_acquire) <
+        needed) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// Spins for a short while, then sleeps: a thread that yields instead would lose its core for a
+// whole time slice on a busy machine.
+template <typename Ready>
+void TileSchedule::WaitUntil(Ready&& ready) {
+  for (int spins = 0; spins < 500; ++spins) {
+    if (ready() || stopped_.load(std::memory_order_relaxed)) return;
+    _mm_pause();
+  }
+  sleepers_.fetch_add(1);
+  for (;;) {
+    const uint32_t seen = progress_.load();
+    if (ready() || stopped_.load()) break;
+    progress_.wait(seen);
+  }
+  sleepers_.fetch_sub(1);
+}
+
+void TileSchedule::Announce() {
+  progress_.fetch_add(1);
+  if (sleepers_.load() != 0) progress_.notify_all();
+}
+
+void TileSchedule::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_.store(true);
+  }
+  slot_freed_.notify_all();
+  Announce();
+}
+
+void TileSchedule::RunBands(const CancelToken& cancel, int thread,
+                            const std::function<void(const Tile&, int)>& work) {
+  Tile tile;
+  tile.slot = -1;
+  while (TakeBand(tile.slot, &tile)) {
+    WaitUntil([&] { return BandReady(tile); });
+    for (; tile.chunk < geometry_.segments[tile.segment].chunks; ++tile.chunk) {
+      if (cancel.stopped()) Stop();
+      WaitUntil([&] { return TileReady(tile); });
+      if (stopped_.load(std::memory_order_relaxed)) return;
+      work(tile, thread);
+      ChunksDone(tile, tile.segment, tile.band).fetch_add(1, std::memory_order_release);
+      Announce();
+    }
+    FinishBand(tile);
+    Announce();
+  }
+}
+
+Status TileSchedule::Run(ThreadPool* pool, const CancelToken& cancel,
+                         const std::function<void(const Tile&, int)>& work) {
+  pool->Run([&](int thread) { RunBands(cancel, thread, work); });
+  return stopped_.load() ? cancel.Check() : OkStatus();
+}
+
+}  // namespace octoscale
