@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 #include "kernels/conv3x3/conv3x3_testing.h"
@@ -25,7 +26,12 @@ const std::vector<ConvCase>& Cases() {
        .rows = 4,
        .activation = false,
        .residuals = 2},
+      {.source_channels = {32, 64}, .width = 70, .rows = 3},
+      {.source_channels = {32}, .out_channels = 64, .width = 33, .rows = 3},
+      {.source_channels = {64, 32, 32, 32}, .out_channels = 32, .width = 66, .rows = 5},
+      {.out_channels = 16, .width = 131, .rows = 3, .residuals = 1},
       {.width = 13, .rows = 7, .activation = false, .residuals = 1},
+      {.width = 21, .rows = 3, .residuals = 2, .out_f32 = true},
       {.width = 9, .rows = 3, .upsample = true},
       {.width = 35, .rows = 4, .upsample = true},
       {.width = 21, .rows = 4, .amplitude = 300},
@@ -71,6 +77,40 @@ TEST_P(Conv3x3Test, MatchesReferenceAndKeepsGuards) {
     }
   }
   EXPECT_LE(worst, largest * Tolerance(kernel.method));
+}
+
+// Every pixel has the same bits however the picture is cut into calls; no call writes more.
+TEST_P(Conv3x3Test, CutsGiveTheSameBits) {
+  const ConvKernel& kernel = ConvKernels()[std::get<0>(GetParam())];
+  const ConvCase& shape = Cases()[std::get<1>(GetParam())];
+  if (kernel.level > DetectedCpuLevel()) {
+    GTEST_SKIP() << "this machine lacks " << CpuLevelName(kernel.level);
+  }
+  ConvFixture fixture(shape, kernel.method, 8);
+  const PackedConv packed = kernel.pack(fixture.spec()).value();
+  TestTensor whole = fixture.NewOutput(), cut = fixture.NewOutput();
+  fixture.Run(kernel, packed, &whole);
+  const bool winograd = kernel.method == ConvMethod::kWinogradInt16;  // has tiles of 4x4 pixels
+  const int row_step = winograd ? 4 : shape.upsample ? 2 : 3;
+  const std::vector<int> widths =
+      winograd ? std::vector<int>{4, 12, 36, 8} : std::vector<int>{1, 16, 35, 3, 49};
+  size_t calls = 0;
+  for (int row = 0; row < fixture.out_rows(); row += row_step) {
+    const int row_end = std::min(fixture.out_rows(), row + row_step);
+    for (int x = 0; x < fixture.out_width();) {
+      const int x_end = std::min(fixture.out_width(), x + widths[calls++ % widths.size()]);
+      fixture.Run(kernel, packed, {x, x_end, row, row_end}, &cut);
+      x = x_end;
+    }
+  }
+  EXPECT_EQ(0, std::memcmp(whole.data().data(), cut.data().data(), whole.data().size()));
+
+  const ConvFixture::Cut part = {fixture.out_width() / 2 / (winograd ? 4 : 1) * (winograd ? 4 : 1),
+                                 fixture.out_width(), 0, fixture.out_rows()};
+  TestTensor half = fixture.NewOutput();
+  fixture.Run(kernel, packed, part, &half);
+  EXPECT_TRUE(half.Untouched(0, part.x_begin, ConvFixture::kGuard));
+  EXPECT_TRUE(half.GuardsIntact(ConvFixture::kGuard));
 }
 
 std::string ParamName(const ::testing::TestParamInfo<Conv3x3Test::ParamType>& info) {

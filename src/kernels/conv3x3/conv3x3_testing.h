@@ -78,6 +78,16 @@ class TestTensor {
     }
     return true;
   }
+  // True when every byte of pixels [begin, end) still is `fill`.
+  bool Untouched(int begin, int end, uint8_t fill) {
+    const ptrdiff_t pixel = static_cast<ptrdiff_t>(channels_) * StorageBytes(storage_);
+    for (int y = 0; y < rows_; ++y) {
+      for (const std::byte* p = row(y) + begin * pixel; p < row(y) + end * pixel; ++p) {
+        if (*p != std::byte{fill}) return false;
+      }
+    }
+    return true;
+  }
   const AlignedBuffer<std::byte>& data() const { return data_; }
 
  private:
@@ -148,24 +158,39 @@ class ConvFixture {
                       (shape_.out_channels + 15) / 16 * 16, kGuard);
   }
 
+  // Output pixels of one call.
+  struct Cut {
+    int x_begin = 0;
+    int x_end = 0;
+    int row_begin = 0;  // even when upsampling
+    int row_end = 0;
+  };
+  Cut Whole() const { return {0, out_width(), 0, out_rows()}; }
+
   void Run(const ConvKernel& kernel, const PackedConv& packed, TestTensor* out) {
+    Run(kernel, packed, Whole(), out);
+  }
+
+  void Run(const ConvKernel& kernel, const PackedConv& packed, const Cut& cut, TestTensor* out) {
     std::vector<std::vector<const std::byte*>> rows(sources_.size());
     ConvArgs args;
     args.source_count = static_cast<int>(sources_.size());
     for (size_t s = 0; s < sources_.size(); ++s) {
       const int count = (shape_.rows + 3) / 4 * 4 + 2;
       for (int y = 0; y < count; ++y) rows[s].push_back(sources_[s].row(y));
-      args.sources[s] = {rows[s].data(), shape_.source_channels[s]};
+      args.sources[s] = {rows[s].data() + (cut.row_begin >> (shape_.upsample ? 1 : 0)),
+                         shape_.source_channels[s]};
     }
     std::vector<std::byte*> out_rows;
     std::vector<const std::byte*> residual_rows[2];
-    for (int y = 0; y < out_rows_count_; ++y) {
+    for (int y = cut.row_begin; y < cut.row_end; ++y) {
       out_rows.push_back(out->row(y));
       for (size_t i = 0; i < residuals_.size(); ++i)
         residual_rows[i].push_back(residuals_[i].row(y));
     }
-    args.rows = out_rows_count_;
-    args.x_end = shape_.width * (shape_.upsample ? 2 : 1);
+    args.rows = cut.row_end - cut.row_begin;
+    args.x_begin = cut.x_begin;
+    args.x_end = cut.x_end;
     args.out_rows = out_rows.data();
     args.out_f32 = shape_.out_f32;
     if (!residuals_.empty()) args.residual1_rows = residual_rows[0].data();

@@ -137,6 +137,18 @@ double QuantizationUnit(const std::vector<double>& u, int in_channels) {
   return unit;
 }
 
+// Of one phase; see PackTilesBf16.
+size_t TilePosition(int groups, int chunks, int taps, int group, int tap, int chunk) {
+  constexpr int kPassChunks = kTilePassChannels / 32;
+  const int pair = group / 2 * 2;
+  const int paired = std::min(2, groups - pair);
+  const int pass = chunk / kPassChunks * kPassChunks;
+  const int pass_chunks = std::min(kPassChunks, chunks - pass);
+  const int step = pass * taps + tap * pass_chunks + chunk - pass;
+  return static_cast<size_t>(pair) * taps * chunks + static_cast<size_t>(step) * paired + group -
+         pair;
+}
+
 }  // namespace
 
 Result<PackedConv> PackDirectFp32(const ConvSpec& spec) {
@@ -166,9 +178,8 @@ Result<PackedConv> PackTilesBf16(const ConvSpec& spec) {
         for (int tap = 0; tap < side * side; ++tap) {
           const float w =
               spec.upsample ? PhaseWeight(taps, phase / 2, phase % 2, tap / 2, tap % 2) : taps[tap];
-          const size_t tile =
-              ((static_cast<size_t>(phase) * groups + out / 16) * side * side + tap) * chunks +
-              in / 32;
+          const size_t tile = static_cast<size_t>(phase) * groups * side * side * chunks +
+                              TilePosition(groups, chunks, side * side, out / 16, tap, in / 32);
           to[tile * 512 + (in % 32 / 2) * 32 + (out % 16) * 2 + in % 2] = FloatToBfloat16(w);
         }
       }

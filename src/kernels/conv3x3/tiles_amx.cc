@@ -1,8 +1,8 @@
 // Direct convolution on AMX tiles: 16 pixels x 32 channels of bf16 times 32 channels x 16 outputs.
 // A row of NHWC pixels already is the left operand, so taps are plain address shifts.
-#include "kernels/conv3x3/epilogue_inl.h"
 #include "kernels/conv3x3/kernels.h"
-#include "kernels/conv3x3/simd_avx512bf16.h"
+#include "kernels/conv3x3/pack.h"
+#include "kernels/conv3x3/tiles_finish_inl.h"
 
 namespace octoscale::kernels {
 namespace {
@@ -18,184 +18,249 @@ struct alignas(64) TileConfig {
 // Not on the stack: GCC 12's _tile_loadconfig tells the compiler of eight bytes only.
 constexpr TileConfig kTileConfig;
 
-// kPlain: no residual and bf16 output, the case that needs the shortest epilogue.
-template <bool kPlain>
+constexpr ptrdiff_t kTileBytes = 1024;
+constexpr int kTileFloats = 256;
+constexpr int kBlockFloats = 4 * kTileFloats;
+constexpr int kPanelPixels = 256;  // their rows stay in L2 while all outputs are computed
+constexpr int kRowsMax = 64;       // handled together
+constexpr int kPassChunks = kTilePassChannels / 32;
+constexpr int kChunksMax = kConvChannelsMax / 32;
+
+constexpr int Min(int a, int b) { return a < b ? a : b; }
+constexpr int Max(int a, int b) { return a > b ? a : b; }
+
+// 32 channels of one tap: where they are for the block that begins at column 0.
+struct Step {
+  const std::byte* pixels;
+  ptrdiff_t stride;
+};
+
+struct Workspace {
+  alignas(64) float sums[kRowsMax][kBlockFloats];
+  Step steps[kRowsMax][9 * kChunksMax];
+};
+static_assert(sizeof(Workspace) <= kConvWorkspaceBytes);
+
+// The sums that a block begins with: the bias or those of the pass before.
+struct Start {
+  const float* sums;
+  ptrdiff_t row_bytes;
+  ptrdiff_t tile_floats;
+  ptrdiff_t group_floats;
+};
+
+template <TileOutput kOutput>
 class TileConv {
  public:
   TileConv(const PackedConv& conv, const ConvArgs& args)
       : conv_(conv),
         args_(args),
-        epilogue_(conv, args),
-        sums_(reinterpret_cast<float*>(args.workspace)),
-        bias_(sums_ + 2 * kBlockFloats),
+        work_(reinterpret_cast<Workspace*>(args.workspace)),
         up_(conv.upsample ? 1 : 0),
         side_(conv.upsample ? 2 : 3),
-        steps_(side_ * side_ * conv.in_channels / 32) {}
+        taps_(side_ * side_),
+        chunks_(conv.in_channels / 32),
+        passes_((chunks_ + kPassChunks - 1) / kPassChunks),
+        groups_(conv.out_channels_padded / 16) {}
 
   void Run() {
     _tile_loadconfig(&kTileConfig);
-    const int groups = conv_.out_channels_padded / 16;
     const int end = (args_.x_end + up_) >> up_;
-    for (int x = args_.x_begin >> up_; x < end; x += kPanelPixels) {
-      const int panel_end = x + kPanelPixels < end ? x + kPanelPixels : end;
-      for (int phase = 0; phase < (up_ ? 4 : 1); ++phase) {
-        for (int group = 0; group < groups; ++group) {
-          RunGroup(phase, group, x, panel_end,
-                   conv_.weight.data() +
-                       (static_cast<ptrdiff_t>(phase) * groups + group) * steps_ * 1024);
+    for (first_row_ = 0; first_row_ < args_.rows; first_row_ += kRowsMax << up_) {
+      for (int x = args_.x_begin >> up_; x < end; x += kPanelPixels) {
+        for (int phase = 0; phase < (up_ ? 4 : 1); ++phase) {
+          RunPhase(phase, x, Min(end, x + kPanelPixels));
         }
       }
     }
-    FinishVectors(kBlockPixels);
     _tile_release();
   }
 
  private:
-  static constexpr int kBlockPixels = 64;  // four tiles
-  static constexpr int kBlockFloats = kBlockPixels * 16;
-  static constexpr int kPanelPixels = 256;  // their rows stay in L2 while all outputs are computed
-
-  // 16 outputs. Rows inside columns: the weights and the input rows shared with the next row stay
-  // in L1.
-  void RunGroup(int phase, int group, int begin, int end, const std::byte* weights) {
-    for (int p = 0; p < 16; ++p) {
-      _mm512_storeu_ps(bias_ + p * 16, _mm512_loadu_ps(conv_.bias.data() + group * 16));
-    }
-    for (int x = begin; x < end; x += kBlockPixels) {
-      for (int row = phase / 2; row < args_.rows; row += 1 + up_) {
-        const int tiles = end - x >= kBlockPixels ? 4 : (end - x + 15) / 16;
-        switch (tiles) {
-          case 4:
-            Multiply<4>(phase, row >> up_, x, weights);
-            break;
-          case 3:
-            Multiply<3>(phase, row >> up_, x, weights);
-            break;
-          case 2:
-            Multiply<2>(phase, row >> up_, x, weights);
-            break;
-          default:
-            Multiply<1>(phase, row >> up_, x, weights);
-            break;
-        }
-        const int valid = (args_.x_end - (x << up_) - phase % 2 + up_) >> up_;
-        const int out_x = (x << up_) + phase % 2;
-        pending_ = {
-            sums_,
-            args_.out_rows[row] +
-                (static_cast<ptrdiff_t>(out_x) * conv_.out_channels_padded + group * 16) * 2,
-            row,
-            out_x,
-            group * 16,
-            0,
-            valid < kBlockPixels ? valid : kBlockPixels};
-        sums_ = reinterpret_cast<float*>(args_.workspace) +
-                (sums_ == reinterpret_cast<float*>(args_.workspace) ? kBlockFloats : 0);
+  // One of the four parities of output pixels when upsampling, or all pixels.
+  // [begin, end): input columns.
+  void RunPhase(int phase, int begin, int end) {
+    phase_row_ = phase / 2;
+    phase_column_ = phase % 2;
+    begin = Max(begin, (args_.x_begin - phase_column_ + up_) >> up_);
+    end = Min(end, (args_.x_end - phase_column_ + up_) >> up_);
+    const int rows_left = (args_.rows - first_row_ - phase_row_ + up_) >> up_;
+    rows_ = Min(kRowsMax, rows_left);
+    if (begin >= end || rows_ <= 0) return;
+    for (int r = 0; r < rows_; ++r) ListSteps(r, work_->steps[r]);
+    const std::byte* weights = conv_.weight.data() + static_cast<ptrdiff_t>(phase) * groups_ *
+                                                         taps_ * chunks_ * kTileBytes;
+    int group = 0;
+    {
+      TileBlock<kOutput, 2> pending(conv_, args_);
+      for (; group + 2 <= groups_; group += 2) {
+        RunGroups(group, begin, end, weights, &pending);
       }
+      pending.FinishAll();
+    }
+    if (group < groups_) {
+      TileBlock<kOutput, 1> pending(conv_, args_);
+      RunGroups(group, begin, end, weights, &pending);
+      pending.FinishAll();
     }
   }
 
-  // Sums of kTiles*16 pixels x 16 outputs into sums_. Between the multiplications, which the tile
-  // unit does on its own, the vector units finish the block before.
-  template <int kTiles>
-  __attribute__((noinline)) void Multiply(int phase, int row, int x, const std::byte* w) {
-    _tile_loadd(0, bias_, 64);
-    if constexpr (kTiles > 1) _tile_loadd(1, bias_, 64);
-    if constexpr (kTiles > 2) _tile_loadd(2, bias_, 64);
-    if constexpr (kTiles > 3) _tile_loadd(3, bias_, 64);
+  // The steps of an input row in the order of the weights: pass, tap, channels of the pass.
+  void ListSteps(int r, Step* step) const {
+    struct Chunk {
+      const std::byte* const* rows;
+      ptrdiff_t stride;
+      ptrdiff_t offset;
+    } chunks[kChunksMax];
+    int count = 0;
+    for (int s = 0; s < args_.source_count; ++s) {
+      const ConvSource& source = args_.sources[s];
+      for (int c = 0; c < source.channels; c += 32) {
+        chunks[count++] = {source.rows, static_cast<ptrdiff_t>(source.channels) * 2,
+                           static_cast<ptrdiff_t>(c) * 2};
+      }
+    }
     // With 2x2 windows an even output row starts one input row up, an odd one at its own.
-    const int row_shift = up_ ? phase / 2 : 0;
-    const int column_shift = up_ ? phase % 2 : 0;
-    const int quota = (kBlockPixels + steps_ - 1) / steps_;
-    for (int dy = 0; dy < side_; ++dy) {
-      for (int dx = 0; dx < side_; ++dx) {
-        for (int s = 0; s < args_.source_count; ++s) {
-          const ConvSource& source = args_.sources[s];
-          const ptrdiff_t stride = static_cast<ptrdiff_t>(source.channels) * 2;
-          const std::byte* pixels =
-              source.rows[row + dy + row_shift] + (x + dx + column_shift - 1) * stride;
-          for (int c = 0; c < source.channels; c += 32, w += 1024, pixels += 64) {
-            _tile_loadd(6, w, 64);
-            _tile_loadd(4, pixels, stride);
-            _tile_dpbf16ps(0, 4, 6);
-            if constexpr (kTiles > 1) {
-              _tile_loadd(5, pixels + 16 * stride, stride);
-              _tile_dpbf16ps(1, 5, 6);
-            }
-            if constexpr (kTiles > 2) {
-              _tile_loadd(4, pixels + 32 * stride, stride);
-              _tile_dpbf16ps(2, 4, 6);
-            }
-            if constexpr (kTiles > 3) {
-              _tile_loadd(5, pixels + 48 * stride, stride);
-              _tile_dpbf16ps(3, 5, 6);
-            }
-            FinishVectors(quota);
-          }
+    const int first_row = (first_row_ >> up_) + r + (up_ ? phase_row_ : 0);
+    const int first_column = (up_ ? phase_column_ : 0) - 1;
+    for (int first = 0; first < chunks_; first += kPassChunks) {
+      const int last = Min(chunks_, first + kPassChunks);
+      for (int tap = 0; tap < taps_; ++tap) {
+        for (int c = first; c < last; ++c) {
+          const Chunk& chunk = chunks[c];
+          *step++ = {chunk.rows[first_row + tap / side_] + chunk.offset +
+                         (first_column + tap % side_) * chunk.stride,
+                     chunk.stride};
         }
       }
     }
-    FinishVectors(kBlockPixels);
-    _tile_stored(0, sums_, 64);
-    if constexpr (kTiles > 1) _tile_stored(1, sums_ + 256, 64);
-    if constexpr (kTiles > 2) _tile_stored(2, sums_ + 512, 64);
-    if constexpr (kTiles > 3) _tile_stored(3, sums_ + 768, 64);
   }
 
-  // The next `count` pixels of the pending block.
-  inline __attribute__((always_inline)) void FinishVectors(int count) {
-    const int end =
-        pending_.next + count < pending_.pixels ? pending_.next + count : pending_.pixels;
-    const float* sum = pending_.sums + pending_.next * 16;
-    if constexpr (kPlain) {
-      const __m512 slope = _mm512_loadu_ps(conv_.slope.data() + pending_.channel);
-      const __m512 zero = _mm512_setzero_ps();
-      const ptrdiff_t step = static_cast<ptrdiff_t>(conv_.out_channels_padded) * 2 << up_;
-      std::byte* out = pending_.out + pending_.next * step;
-      for (int p = pending_.next; p < end; ++p, sum += 16, out += step) {
-        const __m512 v = _mm512_loadu_ps(sum);
-        SimdAvx512Bf16::StoreBf16(
-            reinterpret_cast<uint16_t*>(out),
-            _mm512_fmadd_ps(_mm512_min_ps(zero, v), slope, _mm512_max_ps(zero, v)));
-      }
-    } else {
-      for (int p = pending_.next; p < end; ++p, sum += 16) {
-        epilogue_.Finish(_mm512_loadu_ps(sum), pending_.row, pending_.x + (p << up_),
-                         pending_.channel);
+  template <int kGroups>
+  void RunGroups(int group, int begin, int end, const std::byte* weights,
+                 TileBlock<kOutput, kGroups>* pending) {
+    using Block = TileBlock<kOutput, kGroups>;
+    weights += static_cast<ptrdiff_t>(group) * taps_ * chunks_ * kTileBytes;
+    for (int x = begin; x < end; x += Block::kPixels) {
+      const int tiles = Min(Block::kPixels / 16, (end - x + 15) / 16);
+      const int pixels = Min(Block::kPixels, end - x);
+      if (tiles == 1) {
+        RunColumn<1>(group, x, pixels, weights, pending);
+      } else if (kGroups == 2 || tiles == 2) {
+        RunColumn<2>(group, x, pixels, weights, pending);
+      } else if constexpr (kGroups == 1) {
+        RunColumn<4>(group, x, pixels, weights, pending);
       }
     }
-    pending_.next = end;
   }
 
-  // A block whose sums are known and whose outputs are not written yet.
-  struct Pending {
-    const float* sums = nullptr;  // [pixel][16], bias included
-    std::byte* out = nullptr;     // kPlain: the first output
-    int row = 0;
-    int x = 0;
-    int channel = 0;
-    int next = 0;
-    int pixels = 0;
-  };
+  // Rows inside columns: the weights and the input rows shared with the next row stay in L1.
+  template <int kTiles, int kGroups>
+  void RunColumn(int group, int x, int pixels, const std::byte* weights,
+                 TileBlock<kOutput, kGroups>* pending) {
+    for (int pass = 0; pass < passes_; ++pass) {
+      const int begin = pass * kPassChunks * taps_;
+      const int count = Min(kPassChunks, chunks_ - pass * kPassChunks) * taps_;
+      const std::byte* w = weights + begin * kTileBytes * kGroups;
+      for (int r = 0; r < rows_; ++r) {
+        float* sums = work_->sums[passes_ == 1 ? 0 : r];
+        const Start start =
+            pass == 0 ? Start{conv_.bias.data() + group * 16, 0, 0, 16}
+                      : Start{sums, 64, kTileFloats, TileBlock<kOutput, kGroups>::kPixels * 16};
+        const Step* steps = work_->steps[r] + begin;
+        if (count >= 16) {
+          Multiply<kTiles, 32 / (kGroups * 8)>(steps, count, x, w, start, sums, pending);
+        } else {
+          Multiply<kTiles, 64 / (kGroups * 8)>(steps, count, x, w, start, sums, pending);
+        }
+        if (pass + 1 == passes_) {
+          pending->SetChannel(conv_, group * 16);
+          pending->Start(sums, first_row_ + (r << up_) + phase_row_, (x << up_) + phase_column_,
+                         pixels);
+        }
+      }
+    }
+  }
+
+  // Sums of kTiles * 16 pixels x kGroups * 16 outputs. Between the multiplications, which the tile
+  // unit does on its own, the vector units finish the block before, some pixels per step.
+  template <int kTiles, int kFinish, int kGroups>
+  static __attribute__((noinline)) void Multiply(const Step* step, int count, ptrdiff_t x,
+                                                 const std::byte* w, const Start& start,
+                                                 float* sums,
+                                                 TileBlock<kOutput, kGroups>* pending) {
+    TileBlock<kOutput, kGroups> block = *pending;
+    constexpr int kGroupFloats = TileBlock<kOutput, kGroups>::kPixels * 16;
+    _tile_loadd(0, start.sums, start.row_bytes);
+    if constexpr (kTiles > 1) _tile_loadd(1, start.sums + start.tile_floats, start.row_bytes);
+    if constexpr (kGroups > 1) _tile_loadd(2, start.sums + start.group_floats, start.row_bytes);
+    if constexpr (kGroups > 1 && kTiles > 1) {
+      _tile_loadd(3, start.sums + start.group_floats + start.tile_floats, start.row_bytes);
+    }
+    if constexpr (kTiles > 2) {
+      _tile_loadd(2, start.sums + 2 * start.tile_floats, start.row_bytes);
+      _tile_loadd(3, start.sums + 3 * start.tile_floats, start.row_bytes);
+    }
+    for (const Step* end = step + count; step != end; ++step, w += kGroups * kTileBytes) {
+      const ptrdiff_t stride = step->stride;
+      const std::byte* pixels = step->pixels + x * stride;
+      _tile_loadd(6, w, 64);
+      _tile_loadd(4, pixels, stride);
+      _tile_dpbf16ps(0, 4, 6);
+      if constexpr (kGroups > 1) {
+        _tile_loadd(7, w + kTileBytes, 64);
+        _tile_dpbf16ps(2, 4, 7);
+      }
+      if constexpr (kTiles > 1) {
+        _tile_loadd(5, pixels + 16 * stride, stride);
+        _tile_dpbf16ps(1, 5, 6);
+        if constexpr (kGroups > 1) _tile_dpbf16ps(3, 5, 7);
+      }
+      if constexpr (kTiles > 2) {
+        _tile_loadd(4, pixels + 32 * stride, stride);
+        _tile_dpbf16ps(2, 4, 6);
+        _tile_loadd(5, pixels + 48 * stride, stride);
+        _tile_dpbf16ps(3, 5, 6);
+      }
+      block.Finish(kFinish);
+    }
+    block.FinishAll();
+    pending->SetFinished();
+    _tile_stored(0, sums, 64);
+    if constexpr (kTiles > 1) _tile_stored(1, sums + kTileFloats, 64);
+    if constexpr (kGroups > 1) _tile_stored(2, sums + kGroupFloats, 64);
+    if constexpr (kGroups > 1 && kTiles > 1) _tile_stored(3, sums + kGroupFloats + kTileFloats, 64);
+    if constexpr (kTiles > 2) {
+      _tile_stored(2, sums + 2 * kTileFloats, 64);
+      _tile_stored(3, sums + 3 * kTileFloats, 64);
+    }
+  }
 
   const PackedConv& conv_;
   const ConvArgs& args_;
-  Epilogue<SimdAvx512Bf16, Storage::kBf16> epilogue_;
-  float* sums_;  // one of two blocks at the start of the workspace
-  float* bias_;  // a tile of 16 equal rows, with which the sums start
-  Pending pending_;
+  Workspace* work_;
   int up_;
   int side_;
-  int steps_;
+  int taps_;
+  int chunks_;
+  int passes_;
+  int groups_;
+  int first_row_ = 0;  // of the output rows in work
+  int rows_ = 0;       // of this phase
+  int phase_row_ = 0;
+  int phase_column_ = 0;
 };
 
 }  // namespace
 
 void RunTilesBf16Amx(const PackedConv& conv, const ConvArgs& args) {
-  if (args.residual1_rows == nullptr && !args.out_f32) {
-    TileConv<true>(conv, args).Run();
+  if (args.residual1_rows != nullptr || args.residual2_rows != nullptr ||
+      args.out_rest_rows != nullptr) {
+    TileConv<TileOutput::kAny>(conv, args).Run();
+  } else if (args.out_f32) {
+    TileConv<TileOutput::kF32>(conv, args).Run();
   } else {
-    TileConv<false>(conv, args).Run();
+    TileConv<TileOutput::kBf16>(conv, args).Run();
   }
 }
 
