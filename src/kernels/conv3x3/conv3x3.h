@@ -1,9 +1,11 @@
 // 3x3 convolution, stride 1, zero padding 1, over bands of rows, with a fused epilogue.
 //
 // Activations are NHWC: a row is a run of pixels, a pixel a run of channels. Kernels get row
-// pointers, never a whole tensor, so a tensor may be a ring of rows. Contract for every input row:
-//   - the pointer addresses pixel 0 and is 64-byte aligned; 8 pixels on the left of it and
-//     kRightPadPixels after the last one are readable and zero;
+// pointers, never a whole tensor, so its rows may lie anywhere. Contract for every input row:
+//   - the pointer addresses pixel 0, which need not exist, and is 64-byte aligned; the columns from
+//     x_begin - kLeftPadPixels to x_end + kRightPadPixels do;
+//   - of them the picture's columns around [x_begin, x_end) and zeros beside the picture are used:
+//     one column, with kWinogradInt16 as many as complete the last tile of 4x4 outputs;
 //   - a row outside the picture is a row of zeros.
 // Output pixels in [x_begin, x_end) of each output row are written, nothing else.
 //
@@ -25,7 +27,6 @@ namespace octoscale::kernels {
 
 constexpr int kLeftPadPixels = 16;
 constexpr int kRightPadPixels = 64;
-constexpr int kColumnAlign = 64;    // x_begin of every call is a multiple of this
 constexpr int kConvSourcesMax = 5;  // tensors whose channels are concatenated
 constexpr int kConvChannelsMax = 192;
 
@@ -78,7 +79,7 @@ struct ConvArgs {
   ConvSource sources[kConvSourcesMax];
   int source_count = 0;
   int rows = 0;     // output rows
-  int x_begin = 0;  // output columns
+  int x_begin = 0;  // output columns; kWinogradInt16: a multiple of 4, and so is the first row
   int x_end = 0;
   std::byte* const* out_rows = nullptr;  // [rows], each at pixel 0
   bool out_f32 = false;                  // write fp32 instead of the method's storage
