@@ -94,7 +94,7 @@ void Session::ChooseGeometry() {
     const size_t fit = std::max<size_t>(1, kWholeFrameBytesMax / whole_frame_bytes);
     slots = static_cast<int>(std::min<size_t>(slots, fit));
   }
-  const int rows = winograd ? 32 : 16, columns_max = winograd ? 64 : 128;
+  const int rows = winograd ? 32 : 16, columns_max = 128;
   int columns = columns_max;
   const int sharers = (options_.threads + slots - 1) / slots;
   if (sharers > 1) {

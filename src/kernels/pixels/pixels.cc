@@ -12,7 +12,22 @@ constexpr PixelKernels kKernels[] = {
     {CpuLevel::kScalar, RunInputConvScalar, RunOutputScalar},
     {CpuLevel::kAvx2, RunInputConvAvx2, RunOutputAvx2},
     {CpuLevel::kAvx512, RunInputConvAvx512, RunOutputAvx512},
+    {CpuLevel::kAmx, RunInputConvAmx, RunOutputAvx512},
 };
+
+void PackTiles(const ConvSpec& spec, PackedInputConv* conv) {
+  conv->tiles = AlignedBuffer<std::byte>(size_t{2048} * (spec.out_channels / 16));
+  conv->tiles.Zero();
+  auto* tiles = reinterpret_cast<uint16_t*>(conv->tiles.data());
+  for (int out = 0; out < spec.out_channels; ++out) {
+    for (int k = 0; k < 27; ++k) {
+      const float w = spec.weight[static_cast<size_t>(out) * 27 + k] / 255.f;
+      uint16_t* high = tiles + out / 16 * 1024 + k / 2 * 32 + out % 16 * 2 + k % 2;
+      *high = FloatToBfloat16(w);
+      high[512] = FloatToBfloat16(w - Bfloat16ToFloat(*high));
+    }
+  }
+}
 
 }  // namespace
 
@@ -39,8 +54,11 @@ Result<PackedInputConv> PackInputConv(const ConvSpec& spec) {
                              " has a weight, bias or slope that is not a finite number");
     }
   }
+  PackTiles(spec, &conv);
   return conv;
 }
+
+std::span<const PixelKernels> AllPixelKernels() { return kKernels; }
 
 const PixelKernels& SelectPixelKernels(CpuLevel level) {
   const PixelKernels* best = &kKernels[0];

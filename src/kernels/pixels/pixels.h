@@ -1,11 +1,13 @@
 // The two ends of a network: pixels to the first activations, last activations to pixels.
 //
 // Both compute every pixel in one fixed order with plain or written-out fused operations, so their
-// results are bit-identical on all CPU levels.
+// results are bit-identical on all CPU levels; but for the first convolution from 8-bit samples to
+// bf16 on AMX, whose weights have 16 bits of significand.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "base/aligned_buffer.h"
 #include "base/cpu.h"
@@ -26,6 +28,9 @@ struct PackedInputConv {
   AlignedBuffer<float> weight;  // [dy][dx][plane][out]
   AlignedBuffer<float> bias;    // [out]
   AlignedBuffer<float> slope;   // [out], 1 where there is no activation
+  // [out / 16][2][16][16][2] for AMX: weights / 255 of 16 outputs as a sum of two bf16 numbers,
+  // taps (plane, dy, dx) in pairs, those past 27 zero.
+  AlignedBuffer<std::byte> tiles;
 };
 
 // spec.in_channels is 3, spec.out_channels a multiple of 16; scales and residuals are not used.
@@ -82,6 +87,8 @@ struct PixelKernels {
   OutputReport (*output)(const OutputArgs& args);
 };
 
+// Every level's, the scalar references first.
+std::span<const PixelKernels> AllPixelKernels();
 // The kernels of the highest level that is at most `level`.
 const PixelKernels& SelectPixelKernels(CpuLevel level);
 
