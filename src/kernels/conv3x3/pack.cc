@@ -139,14 +139,10 @@ double QuantizationUnit(const std::vector<double>& u, int in_channels) {
 
 // Of one phase; see PackTilesBf16.
 size_t TilePosition(int groups, int chunks, int taps, int group, int tap, int chunk) {
-  constexpr int kPassChunks = kTilePassChannels / 32;
   const int pair = group / 2 * 2;
   const int paired = std::min(2, groups - pair);
-  const int pass = chunk / kPassChunks * kPassChunks;
-  const int pass_chunks = std::min(kPassChunks, chunks - pass);
-  const int step = pass * taps + tap * pass_chunks + chunk - pass;
-  return static_cast<size_t>(pair) * taps * chunks + static_cast<size_t>(step) * paired + group -
-         pair;
+  return static_cast<size_t>(pair) * taps * chunks +
+         (static_cast<size_t>(tap) * chunks + chunk) * paired + group - pair;
 }
 
 }  // namespace

@@ -9,10 +9,7 @@ namespace octoscale::kernels {
 Result<PackedConv> PackDirectFp32(const ConvSpec& spec);
 // [9][in/2][out][2] bf16.
 Result<PackedConv> PackDirectBf16(const ConvSpec& spec);
-// The tile kernel computes kTilePassChannels channels of all taps before the next ones, so that the
-// weights of a pass stay in L1.
-constexpr int kTilePassChannels = 64;
-// [phase][out/32][pass][tap][in/32 of the pass][out/16 of 2][16 channel pairs][16 outputs][2] bf16:
+// [phase][out/32][tap][in/32][out/16 of 2][16 channel pairs][16 outputs][2] bf16:
 // AMX tiles of 1024 bytes in the order in which they are used. An odd last group of 16 outputs
 // stands alone. Without upsampling one phase and 9 taps (dy, dx); with it four phases (output row
 // parity, output column parity) of 4 taps: on a picture enlarged by repetition a 3x3 window sees

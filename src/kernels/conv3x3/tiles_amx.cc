@@ -1,7 +1,6 @@
 // Direct convolution on AMX tiles: 16 pixels x 32 channels of bf16 times 32 channels x 16 outputs.
 // A row of NHWC pixels already is the left operand, so taps are plain address shifts.
 #include "kernels/conv3x3/kernels.h"
-#include "kernels/conv3x3/pack.h"
 #include "kernels/conv3x3/tiles_finish_inl.h"
 
 namespace octoscale::kernels {
@@ -23,7 +22,6 @@ constexpr int kTileFloats = 256;
 constexpr int kBlockFloats = 4 * kTileFloats;
 constexpr int kPanelPixels = 256;  // their rows stay in L2 while all outputs are computed
 constexpr int kRowsMax = 64;       // handled together
-constexpr int kPassChunks = kTilePassChannels / 32;
 constexpr int kChunksMax = kConvChannelsMax / 32;
 
 constexpr int Min(int a, int b) { return a < b ? a : b; }
@@ -36,18 +34,10 @@ struct Step {
 };
 
 struct Workspace {
-  alignas(64) float sums[kRowsMax][kBlockFloats];
+  alignas(64) float sums[kBlockFloats];  // [group][pixel][16] of one block
   Step steps[kRowsMax][9 * kChunksMax];
 };
 static_assert(sizeof(Workspace) <= kConvWorkspaceBytes);
-
-// The sums that a block begins with: the bias or those of the pass before.
-struct Start {
-  const float* sums;
-  ptrdiff_t row_bytes;
-  ptrdiff_t tile_floats;
-  ptrdiff_t group_floats;
-};
 
 template <TileOutput kOutput>
 class TileConv {
@@ -60,7 +50,6 @@ class TileConv {
         side_(conv.upsample ? 2 : 3),
         taps_(side_ * side_),
         chunks_(conv.in_channels / 32),
-        passes_((chunks_ + kPassChunks - 1) / kPassChunks),
         groups_(conv.out_channels_padded / 16) {}
 
   void Run() {
@@ -105,7 +94,7 @@ class TileConv {
     }
   }
 
-  // The steps of an input row in the order of the weights: pass, tap, channels of the pass.
+  // The steps of an output row in the order of the weights: taps, channels.
   void ListSteps(int r, Step* step) const {
     struct Chunk {
       const std::byte* const* rows;
@@ -123,15 +112,12 @@ class TileConv {
     // With 2x2 windows an even output row starts one input row up, an odd one at its own.
     const int first_row = (first_row_ >> up_) + r + (up_ ? phase_row_ : 0);
     const int first_column = (up_ ? phase_column_ : 0) - 1;
-    for (int first = 0; first < chunks_; first += kPassChunks) {
-      const int last = Min(chunks_, first + kPassChunks);
-      for (int tap = 0; tap < taps_; ++tap) {
-        for (int c = first; c < last; ++c) {
-          const Chunk& chunk = chunks[c];
-          *step++ = {chunk.rows[first_row + tap / side_] + chunk.offset +
-                         (first_column + tap % side_) * chunk.stride,
-                     chunk.stride};
-        }
+    for (int tap = 0; tap < taps_; ++tap) {
+      for (int c = 0; c < chunks_; ++c) {
+        const Chunk& chunk = chunks[c];
+        *step++ = {chunk.rows[first_row + tap / side_] + chunk.offset +
+                       (first_column + tap % side_) * chunk.stride,
+                   chunk.stride};
       }
     }
   }
@@ -158,81 +144,69 @@ class TileConv {
   template <int kTiles, int kGroups>
   void RunColumn(int group, int x, int pixels, const std::byte* weights,
                  TileBlock<kOutput, kGroups>* pending) {
-    for (int pass = 0; pass < passes_; ++pass) {
-      const int begin = pass * kPassChunks * taps_;
-      const int count = Min(kPassChunks, chunks_ - pass * kPassChunks) * taps_;
-      const std::byte* w = weights + begin * kTileBytes * kGroups;
-      for (int r = 0; r < rows_; ++r) {
-        float* sums = work_->sums[passes_ == 1 ? 0 : r];
-        const Start start =
-            pass == 0 ? Start{conv_.bias.data() + group * 16, 0, 0, 16}
-                      : Start{sums, 64, kTileFloats, TileBlock<kOutput, kGroups>::kPixels * 16};
-        const Step* steps = work_->steps[r] + begin;
-        if (count >= 16) {
-          Multiply<kTiles, 32 / (kGroups * 8)>(steps, count, x, w, start, sums, pending);
-        } else {
-          Multiply<kTiles, 64 / (kGroups * 8)>(steps, count, x, w, start, sums, pending);
-        }
-        if (pass + 1 == passes_) {
-          pending->SetChannel(conv_, group * 16);
-          pending->Start(sums, first_row_ + (r << up_) + phase_row_, (x << up_) + phase_column_,
-                         pixels);
-        }
+    const int count = taps_ * chunks_;
+    for (int r = 0; r < rows_; ++r) {
+      if (count >= 16) {
+        Multiply<kTiles, 32 / (kGroups * 8)>(work_->steps[r], count, x, weights, work_->sums,
+                                             pending);
+      } else {
+        Multiply<kTiles, 64 / (kGroups * 8)>(work_->steps[r], count, x, weights, work_->sums,
+                                             pending);
       }
+      pending->SetChannel(conv_, group * 16);
+      pending->Start(work_->sums, first_row_ + (r << up_) + phase_row_, (x << up_) + phase_column_,
+                     pixels);
     }
   }
 
   // Sums of kTiles * 16 pixels x kGroups * 16 outputs. Between the multiplications, which the tile
-  // unit does on its own, the vector units finish the block before, some pixels per step.
+  // unit does on its own, the vector units finish the block before, kFinish pixels in each of the
+  // last steps: the first ones still wait for its sums.
   template <int kTiles, int kFinish, int kGroups>
   static __attribute__((noinline)) void Multiply(const Step* step, int count, ptrdiff_t x,
-                                                 const std::byte* w, const Start& start,
-                                                 float* sums,
+                                                 const std::byte* w, float* sums,
                                                  TileBlock<kOutput, kGroups>* pending) {
+    _tile_zero(0);
+    if constexpr (kTiles > 1) _tile_zero(1);
+    if constexpr (kGroups > 1 || kTiles > 2) _tile_zero(2);
+    if constexpr (kGroups * kTiles > 2) _tile_zero(3);
     TileBlock<kOutput, kGroups> block = *pending;
-    constexpr int kGroupFloats = TileBlock<kOutput, kGroups>::kPixels * 16;
-    _tile_loadd(0, start.sums, start.row_bytes);
-    if constexpr (kTiles > 1) _tile_loadd(1, start.sums + start.tile_floats, start.row_bytes);
-    if constexpr (kGroups > 1) _tile_loadd(2, start.sums + start.group_floats, start.row_bytes);
-    if constexpr (kGroups > 1 && kTiles > 1) {
-      _tile_loadd(3, start.sums + start.group_floats + start.tile_floats, start.row_bytes);
+    const int finishing = Min(count, block.left() / kFinish);
+    block.Finish(block.left() - finishing * kFinish);
+    const Step* middle = step + (count - finishing);
+    const Step* end = step + count;
+    for (; step != middle; ++step, w += kGroups * kTileBytes) {
+      MultiplyStep<kTiles, kGroups>(*step, x, w);
     }
-    if constexpr (kTiles > 2) {
-      _tile_loadd(2, start.sums + 2 * start.tile_floats, start.row_bytes);
-      _tile_loadd(3, start.sums + 3 * start.tile_floats, start.row_bytes);
+    for (; step != end; ++step, w += kGroups * kTileBytes) {
+      MultiplyStep<kTiles, kGroups>(*step, x, w);
+      block.template FinishPixels<kFinish>();
     }
-    for (const Step* end = step + count; step != end; ++step, w += kGroups * kTileBytes) {
-      const ptrdiff_t stride = step->stride;
-      const std::byte* pixels = step->pixels + x * stride;
-      _tile_loadd(6, w, 64);
-      _tile_loadd(4, pixels, stride);
-      _tile_dpbf16ps(0, 4, 6);
-      if constexpr (kGroups > 1) {
-        _tile_loadd(7, w + kTileBytes, 64);
-        _tile_dpbf16ps(2, 4, 7);
-      }
-      if constexpr (kTiles > 1) {
-        _tile_loadd(5, pixels + 16 * stride, stride);
-        _tile_dpbf16ps(1, 5, 6);
-        if constexpr (kGroups > 1) _tile_dpbf16ps(3, 5, 7);
-      }
-      if constexpr (kTiles > 2) {
-        _tile_loadd(4, pixels + 32 * stride, stride);
-        _tile_dpbf16ps(2, 4, 6);
-        _tile_loadd(5, pixels + 48 * stride, stride);
-        _tile_dpbf16ps(3, 5, 6);
-      }
-      block.Finish(kFinish);
-    }
-    block.FinishAll();
     pending->SetFinished();
     _tile_stored(0, sums, 64);
     if constexpr (kTiles > 1) _tile_stored(1, sums + kTileFloats, 64);
-    if constexpr (kGroups > 1) _tile_stored(2, sums + kGroupFloats, 64);
-    if constexpr (kGroups > 1 && kTiles > 1) _tile_stored(3, sums + kGroupFloats + kTileFloats, 64);
+    if constexpr (kGroups > 1 || kTiles > 2) _tile_stored(2, sums + 2 * kTileFloats, 64);
+    if constexpr (kGroups * kTiles > 2) _tile_stored(3, sums + 3 * kTileFloats, 64);
+  }
+
+  template <int kTiles, int kGroups>
+  static inline __attribute__((always_inline)) void MultiplyStep(const Step& step, ptrdiff_t x,
+                                                                 const std::byte* w) {
+    const ptrdiff_t stride = step.stride;
+    const std::byte* pixels = step.pixels + x * stride;
+    _tile_loadd(6, w, 64);
+    _tile_loadd(4, pixels, stride);
+    if constexpr (kGroups > 1) _tile_loadd(7, w + kTileBytes, 64);
+    if constexpr (kTiles > 1) _tile_loadd(5, pixels + 16 * stride, stride);
+    _tile_dpbf16ps(0, 4, 6);
+    if constexpr (kGroups > 1) _tile_dpbf16ps(2, 4, 7);
+    if constexpr (kTiles > 1) _tile_dpbf16ps(1, 5, 6);
+    if constexpr (kGroups > 1 && kTiles > 1) _tile_dpbf16ps(3, 5, 7);
     if constexpr (kTiles > 2) {
-      _tile_stored(2, sums + 2 * kTileFloats, 64);
-      _tile_stored(3, sums + 3 * kTileFloats, 64);
+      _tile_loadd(4, pixels + 32 * stride, stride);
+      _tile_dpbf16ps(2, 4, 6);
+      _tile_loadd(5, pixels + 48 * stride, stride);
+      _tile_dpbf16ps(3, 5, 6);
     }
   }
 
@@ -243,7 +217,6 @@ class TileConv {
   int side_;
   int taps_;
   int chunks_;
-  int passes_;
   int groups_;
   int first_row_ = 0;  // of the output rows in work
   int rows_ = 0;       // of this phase

@@ -29,12 +29,13 @@ class TileBlock {
   void SetChannel(const PackedConv& conv, int channel) {
     channel_ = channel;
     for (int g = 0; g < kGroups; ++g) {
+      bias_[g] = _mm512_loadu_ps(conv.bias.data() + channel + g * 16);
       slope_[g] = _mm512_loadu_ps(conv.slope.data() + channel + g * 16);
     }
   }
   void SetFinished() { left_ = 0; }
 
-  // sums: [kGroups][kPixels][16], bias included; (x, row): its first output pixel.
+  // sums: [kGroups][kPixels][16], without bias; (x, row): its first output pixel.
   void Start(const float* sums, int row, int x, int pixels) {
     const ptrdiff_t at = x * pixel_bytes_ + channel_ * 2;
     const auto from = [&](auto rows) { return rows == nullptr ? nullptr : rows[row] + at; };
@@ -50,14 +51,20 @@ class TileBlock {
     }
   }
 
-  inline __attribute__((always_inline)) void Finish(int pixels) {
-    for (int p = 0; p < pixels; ++p) {
-      if (left_ > 0) FinishPixel();
-    }
-  }
+  int left() const { return left_; }
 
-  void FinishAll() {
-    while (left_ > 0) FinishPixel();
+  // At most left() pixels.
+  void Finish(int pixels) {
+    for (int p = 0; p < pixels; ++p) FinishPixel();
+    left_ -= pixels;
+  }
+  void FinishAll() { Finish(left_); }
+
+  // Without counting them.
+  template <int kCount>
+  inline __attribute__((always_inline)) void FinishPixels() {
+#pragma GCC unroll 8
+    for (int p = 0; p < kCount; ++p) FinishPixel();
   }
 
  private:
@@ -89,14 +96,13 @@ class TileBlock {
     }
     sums_ += 16;
     out_ += step_ * out_bytes_;
-    --left_;
   }
 
-  // The operand order lets NaN through.
+  // Lets NaN through.
   inline __attribute__((always_inline)) __m512 Activate(int g) const {
-    const __m512 zero = _mm512_setzero_ps();
-    const __m512 v = _mm512_load_ps(sums_ + g * kPixels * 16);
-    return _mm512_fmadd_ps(_mm512_min_ps(zero, v), slope_[g], _mm512_max_ps(zero, v));
+    const __m512 v = _mm512_add_ps(_mm512_load_ps(sums_ + g * kPixels * 16), bias_[g]);
+    const __mmask16 negative = _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_LT_OQ);
+    return _mm512_mask_mul_ps(v, negative, v, slope_[g]);
   }
 
   inline __attribute__((always_inline)) void AddResidual(__m512 scale, const std::byte** residual,
@@ -140,6 +146,7 @@ class TileBlock {
     }
   }
 
+  __m512 bias_[2] = {};
   __m512 slope_[2] = {};
   __m512 scale1_;
   __m512 scale2_;
