@@ -85,11 +85,12 @@ KernelRow BenchInputConv(const PixelKernels& kernel, const Picture& picture, dou
   args.width = args.x_end = kWidth;
   args.rows = kRows;
   args.out_rows = out_rows.data();
-  args.storage = Storage::kF16;
+  const bool amx = kernel.level == CpuLevel::kAmx;
+  args.storage = amx ? Storage::kBf16 : Storage::kF16;
   args.workspace = workspace.data();
 
   KernelRow row;
-  row.shape = "3>64, PReLU, 8-bit in, fp16 out, 128x8";
+  row.shape = std::string("3>64, PReLU, 8-bit in, ") + (amx ? "bf16" : "fp16") + " out, 128x8";
   const double fastest = FastestSeconds(seconds, [&] { kernel.input_conv(packed, args); });
   row.microseconds = fastest * 1e6;
   row.effective = row.done = 2.0 * 27 * kChannels * kWidth * kRows / fastest;
