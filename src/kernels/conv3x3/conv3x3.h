@@ -5,7 +5,8 @@
 //   - the pointer addresses pixel 0, which need not exist, and is 64-byte aligned; the columns from
 //     x_begin - kLeftPadPixels to x_end + kRightPadPixels do;
 //   - of them the picture's columns around [x_begin, x_end) and zeros beside the picture are used:
-//     one column, with kWinogradInt16 as many as complete the last tile of 4x4 outputs;
+//     one column, with kWinogradInt16 as many as complete the last tile of 4x4 outputs. On AMX
+//     others are loaded, and their results dropped, while another thread may be writing them;
 //   - a row outside the picture is a row of zeros.
 // Output pixels in [x_begin, x_end) of each output row are written, nothing else.
 //

@@ -49,6 +49,10 @@ class DirectConv {
         acc[p][v] = S::Load(conv_.bias.data() + channel + v * S::kWidth);
     }
     const int up = conv_.upsample ? 1 : 0;
+    // Past the end the last pixel once more: what lies there may be another thread's.
+    int column[S::kPixels];
+    for (int p = 0; p < S::kPixels; ++p)
+      column[p] = (x + p < args_.x_end ? x + p : args_.x_end - 1);
     const ptrdiff_t weight_step = static_cast<ptrdiff_t>(conv_.out_channels_padded) * M::kStep;
     const Element* w = reinterpret_cast<const Element*>(conv_.weight.data()) + channel * M::kStep;
     for (int dy = 0; dy < 3; ++dy) {
@@ -59,7 +63,7 @@ class DirectConv {
           const auto* line = reinterpret_cast<const Element*>(source.rows[in_row]);
           const Element* pixel[S::kPixels];
           for (int p = 0; p < S::kPixels; ++p) {
-            pixel[p] = line + static_cast<ptrdiff_t>((x + p + dx - 1) >> up) * source.channels;
+            pixel[p] = line + static_cast<ptrdiff_t>((column[p] + dx - 1) >> up) * source.channels;
           }
           for (int c = 0; c < source.channels; c += M::kStep, w += weight_step) {
             typename M::Vector weights[kVectors];
