@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -32,6 +33,7 @@ const std::vector<ConvCase>& Cases() {
       {.out_channels = 16, .width = 131, .rows = 3, .residuals = 1},
       {.width = 13, .rows = 7, .activation = false, .residuals = 1},
       {.width = 21, .rows = 3, .residuals = 2, .out_f32 = true},
+      {.width = 34, .rows = 3, .activation = false, .residuals = 2, .rests = true},
       {.width = 9, .rows = 3, .upsample = true},
       {.width = 35, .rows = 4, .upsample = true},
       {.width = 21, .rows = 4, .amplitude = 300},
@@ -124,6 +126,57 @@ INSTANTIATE_TEST_SUITE_P(AllKernels, Conv3x3Test,
                          ::testing::Combine(::testing::Range(size_t{0}, ConvKernels().size()),
                                             ::testing::Range(size_t{0}, Cases().size())),
                          ParamName);
+
+// What follows the sums is the same for all kernels of the method: with weights of zero, all bits.
+TEST(DirectBf16Test, AllCpuLevelsFinishAlike) {
+  const ConvKernel& reference = SelectConvKernel(ConvMethod::kDirectBf16, CpuLevel::kScalar);
+  for (int residuals : {0, 1, 2}) {
+    for (bool rests : {false, true}) {
+      for (int out_channels : {48, 64}) {
+        const ConvCase shape{.out_channels = out_channels,
+                             .width = 37,
+                             .rows = 3,
+                             .residuals = residuals,
+                             .rests = rests};
+        ConvFixture fixture(shape, ConvMethod::kDirectBf16, 12);
+        const std::vector<float> zeros(size_t{9} * 64 * 64);
+        ConvSpec spec = fixture.spec();
+        spec.weight = zeros.data();
+        TestTensor expected = fixture.NewOutput(), expected_rest = fixture.NewOutput();
+        fixture.Run(reference, reference.pack(spec).value(), fixture.Whole(), &expected,
+                    rests ? &expected_rest : nullptr);
+        for (const ConvKernel& kernel : ConvKernels()) {
+          if (kernel.method != ConvMethod::kDirectBf16 || kernel.level > DetectedCpuLevel())
+            continue;
+          TestTensor out = fixture.NewOutput(), rest = fixture.NewOutput();
+          fixture.Run(kernel, kernel.pack(spec).value(), fixture.Whole(), &out,
+                      rests ? &rest : nullptr);
+          EXPECT_EQ(0, std::memcmp(out.data().data(), expected.data().data(), out.data().size()))
+              << kernel.name << " " << shape.Name();
+          EXPECT_EQ(
+              0, std::memcmp(rest.data().data(), expected_rest.data().data(), rest.data().size()))
+              << kernel.name << " " << shape.Name();
+        }
+      }
+    }
+  }
+}
+
+TEST(DirectConvTest, NanReachesItsNeighboursOnly) {
+  for (const ConvKernel& kernel : ConvKernels()) {
+    if (kernel.method == ConvMethod::kWinogradInt16 || kernel.level > DetectedCpuLevel()) continue;
+    ConvFixture fixture({.width = 40, .rows = 3}, kernel.method, 13);
+    fixture.source(0).Set(18, 2, 5, std::numeric_limits<float>::quiet_NaN());  // row 1 of 0 .. 2
+    const PackedConv packed = kernel.pack(fixture.spec()).value();
+    TestTensor out = fixture.NewOutput();
+    fixture.Run(kernel, packed, &out);
+    for (int x = 0; x < 40; ++x) {
+      for (int c = 0; c < 64; ++c) {
+        EXPECT_EQ(std::isnan(out.Get(x, 0, c)), x >= 17 && x <= 19) << kernel.name << " " << x;
+      }
+    }
+  }
+}
 
 // The int16 method promises the same bits on every machine.
 TEST(WinogradInt16Test, AllCpuLevelsGiveTheSameBits) {

@@ -18,6 +18,7 @@ struct ConvCase {
   bool upsample = false;
   bool activation = true;
   int residuals = 0;
+  bool rests = false;  // of the residuals, kDirectBf16 only
   bool out_f32 = false;
   float amplitude = 1;  // of the input
 
@@ -26,7 +27,8 @@ struct ConvCase {
     for (int channels : source_channels) name += std::to_string(channels) + "_";
     return name + "to" + std::to_string(out_channels) + "_" + std::to_string(width) + "x" +
            std::to_string(rows) + (upsample ? "_up" : "") + (activation ? "_act" : "") +
-           (residuals ? "_res" + std::to_string(residuals) : "") + (out_f32 ? "_f32" : "");
+           (residuals ? "_res" + std::to_string(residuals) : "") + (rests ? "_rests" : "") +
+           (out_f32 ? "_f32" : "");
   }
 };
 
@@ -147,10 +149,19 @@ class ConvFixture {
         }
       }
       residuals_.push_back(std::move(tensor));
+      if (!shape.rests || storage_ != Storage::kBf16) continue;
+      TestTensor rest(storage_, shape.width * up, out_rows_count_, padded, 0);
+      for (int y = 0; y < out_rows_count_; ++y) {
+        for (int x = 0; x < shape.width * up; ++x) {
+          for (int c = 0; c < shape.out_channels; ++c) rest.Set(x, y, c, normal(random) * 0x1p-9f);
+        }
+      }
+      rests_.push_back(std::move(rest));
     }
   }
 
   const ConvSpec& spec() const { return spec_; }
+  TestTensor& source(size_t index) { return sources_[index]; }
 
   TestTensor NewOutput() const {
     const int up = shape_.upsample ? 2 : 1;
@@ -171,7 +182,9 @@ class ConvFixture {
     Run(kernel, packed, Whole(), out);
   }
 
-  void Run(const ConvKernel& kernel, const PackedConv& packed, const Cut& cut, TestTensor* out) {
+  // out_rest: kDirectBf16 only.
+  void Run(const ConvKernel& kernel, const PackedConv& packed, const Cut& cut, TestTensor* out,
+           TestTensor* out_rest = nullptr) {
     std::vector<std::vector<const std::byte*>> rows(sources_.size());
     ConvArgs args;
     args.source_count = static_cast<int>(sources_.size());
@@ -181,12 +194,15 @@ class ConvFixture {
       args.sources[s] = {rows[s].data() + (cut.row_begin >> (shape_.upsample ? 1 : 0)),
                          shape_.source_channels[s]};
     }
-    std::vector<std::byte*> out_rows;
-    std::vector<const std::byte*> residual_rows[2];
+    std::vector<std::byte*> out_rows, out_rest_rows;
+    std::vector<const std::byte*> residual_rows[2], rest_rows[2];
     for (int y = cut.row_begin; y < cut.row_end; ++y) {
       out_rows.push_back(out->row(y));
-      for (size_t i = 0; i < residuals_.size(); ++i)
+      if (out_rest != nullptr) out_rest_rows.push_back(out_rest->row(y));
+      for (size_t i = 0; i < residuals_.size(); ++i) {
         residual_rows[i].push_back(residuals_[i].row(y));
+        if (!rests_.empty()) rest_rows[i].push_back(rests_[i].row(y));
+      }
     }
     args.rows = cut.row_end - cut.row_begin;
     args.x_begin = cut.x_begin;
@@ -195,6 +211,9 @@ class ConvFixture {
     args.out_f32 = shape_.out_f32;
     if (!residuals_.empty()) args.residual1_rows = residual_rows[0].data();
     if (residuals_.size() > 1) args.residual2_rows = residual_rows[1].data();
+    if (!rests_.empty()) args.residual1_rest_rows = rest_rows[0].data();
+    if (rests_.size() > 1) args.residual2_rest_rows = rest_rows[1].data();
+    if (out_rest != nullptr) args.out_rest_rows = out_rest_rows.data();
     args.workspace = workspace_.data();
     kernel.run(packed, args);
   }
@@ -217,8 +236,10 @@ class ConvFixture {
       }
     }
     if (v < 0 && shape_.activation) v *= slope_[out];
-    if (!residuals_.empty()) v = v * spec_.scale1 + residuals_[0].Get(x, y, out);
-    if (residuals_.size() > 1) v = v * spec_.scale2 + residuals_[1].Get(x, y, out);
+    for (size_t i = 0; i < residuals_.size(); ++i) {
+      v = v * (i == 0 ? spec_.scale1 : spec_.scale2) + residuals_[i].Get(x, y, out);
+      if (!rests_.empty()) v += rests_[i].Get(x, y, out);
+    }
     return v;
   }
 
@@ -231,7 +252,7 @@ class ConvFixture {
   AlignedBuffer<std::byte> workspace_;
   std::vector<float> weight_, bias_, slope_;
   ConvSpec spec_;
-  std::vector<TestTensor> sources_, residuals_;
+  std::vector<TestTensor> sources_, residuals_, rests_;
   int out_rows_count_ = 0;
 };
 

@@ -144,14 +144,15 @@ class TileConv {
   template <int kTiles, int kGroups>
   void RunColumn(int group, int x, int pixels, const std::byte* weights,
                  TileBlock<kOutput, kGroups>* pending) {
+    constexpr int kVectors = 2 / kGroups;  // a pixel of two groups or two pixels of one
     const int count = taps_ * chunks_;
     for (int r = 0; r < rows_; ++r) {
-      if (count >= 16) {
-        Multiply<kTiles, 32 / (kGroups * 8)>(work_->steps[r], count, x, weights, work_->sums,
-                                             pending);
+      if (count >= 32) {
+        Multiply<kTiles, kVectors>(work_->steps[r], count, x, weights, work_->sums, pending);
+      } else if (count >= 16) {
+        Multiply<kTiles, 2 * kVectors>(work_->steps[r], count, x, weights, work_->sums, pending);
       } else {
-        Multiply<kTiles, 64 / (kGroups * 8)>(work_->steps[r], count, x, weights, work_->sums,
-                                             pending);
+        Multiply<kTiles, 4 * kVectors>(work_->steps[r], count, x, weights, work_->sums, pending);
       }
       pending->SetChannel(conv_, group * 16);
       pending->Start(work_->sums, first_row_ + (r << up_) + phase_row_, (x << up_) + phase_column_,
