@@ -46,6 +46,9 @@ constexpr Loop kLoops[] = {
     {{LimitKind::kTilesBf16, "bf16 tiles", "tdpbf16ps", CpuLevel::kAmx},
      RunTilesBf16,
      kRounds / 10},
+    {{LimitKind::kTilesBf16Random, "bf16 tiles, random numbers", "tdpbf16ps", CpuLevel::kAmx},
+     RunTilesBf16Random,
+     kRounds / 10},
 };
 
 // Units of work per second when `threads` do `work(thread)` at once; each call does `amount`.

@@ -8,7 +8,16 @@
 namespace octoscale::bench {
 
 // The instruction that bounds a kernel.
-enum class LimitKind { kNone, kFma256, kMadd256, kFma512, kDot16, kDotBf16, kTilesBf16 };
+enum class LimitKind {
+  kNone,
+  kFma256,
+  kMadd256,
+  kFma512,
+  kDot16,
+  kDotBf16,
+  kTilesBf16,
+  kTilesBf16Random,
+};
 
 struct InstructionLimit {
   LimitKind kind = LimitKind::kNone;

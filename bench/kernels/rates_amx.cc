@@ -14,12 +14,25 @@ struct alignas(64) TileConfig {
   uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
 
+struct alignas(64) Operand {
+  uint16_t bf16[512];
+};
+
+// Both signs, magnitudes from 2^-6 to 2.
+Operand RandomOperand(uint32_t seed) {
+  Operand operand;
+  for (uint16_t& value : operand.bf16) {
+    seed = seed * 1664525 + 1013904223;
+    const uint32_t exponent = 121 + (seed >> 20) % 7;
+    value = static_cast<uint16_t>((seed >> 31 << 15) | (exponent << 7) | (seed >> 8 & 0x7f));
+  }
+  return operand;
+}
+
 // In memory that nothing optimises away: GCC 12 believes that ldtilecfg reads 8 bytes only.
 constexpr TileConfig kConfig;
 
-}  // namespace
-
-double RunTilesBf16(int64_t rounds) {
+double Run(int64_t rounds, const Operand& pixels, const Operand& weights) {
   _tile_loadconfig(&kConfig);
   _tile_zero(0);
   _tile_zero(1);
@@ -27,8 +40,9 @@ double RunTilesBf16(int64_t rounds) {
   _tile_zero(3);
   _tile_zero(4);
   _tile_zero(5);
-  _tile_zero(6);
-  _tile_zero(7);
+  __asm__ volatile("" ::: "memory");  // GCC 12 believes that tileloadd reads nothing
+  _tile_loadd(6, pixels.bf16, 64);
+  _tile_loadd(7, weights.bf16, 64);
   for (int64_t i = 0; i < rounds; ++i) {
     _tile_dpbf16ps(0, 6, 7);
     _tile_dpbf16ps(1, 6, 7);
@@ -39,6 +53,17 @@ double RunTilesBf16(int64_t rounds) {
   }
   _tile_release();
   return static_cast<double>(rounds) * 6 * 16 * 16 * 32 * 2;
+}
+
+}  // namespace
+
+double RunTilesBf16(int64_t rounds) {
+  const Operand zeros = {};
+  return Run(rounds, zeros, zeros);
+}
+
+double RunTilesBf16Random(int64_t rounds) {
+  return Run(rounds, RandomOperand(1), RandomOperand(2));
 }
 
 }  // namespace octoscale::bench
