@@ -39,6 +39,7 @@ struct ClipJob {
   std::string encoder_preset;          // with a task; empty: the preset's, or the planner's choice
   double deadline_seconds = 0;         // for all of RunClip(); 0: none
   LatePolicy late = LatePolicy::kRefuse;
+  bool recalibrate = false;  // measure this machine again, whatever is kept of it
   // Reader, journal, streams to copy, overwrite, bounds of the queues.
   PipelineOptions pipeline;
   // Sizes in bytes that the answer must not have: those of the other answers of its bundle. With a
@@ -64,7 +65,8 @@ struct ClipReport {
   std::string precision;         // empty when the engine isn't local
   std::string encoder_preset;    // empty: the encoder's own default
   double seconds = 0;            // all of RunClip()
-  double predicted_seconds = 0;  // before the start; 0: there was no prediction
+  double predicted_seconds = 0;  // before the start, planning included; 0: no prediction
+  double deadline_seconds = 0;   // 0: there was none
   int64_t bytes_max = 0;         // the task's limit; 0: none
   bool encoded_again = false;    // the first encoding was above the limit
 };
