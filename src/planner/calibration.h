@@ -50,7 +50,11 @@ struct ClipProbe {
   double decode_cpu = 0;  // seconds for one pixel of the input: decoding and RGB
   // Of an encoded pixel, in relation to the calibration's picture, for some presets.
   std::vector<std::pair<std::string, double>> encoder_costs;
-  double slowness = 1;  // of the engine now, in relation to the calibration's wall time
+  // The engine's processor time for a pixel now, in relation to the calibration's: the machine's
+  // clock and its neighbours change it.
+  double cpu_cost = 1;
+  // How much of the cores the engine got now, in relation to the calibration: other programs run.
+  double core_share = 1;
 };
 
 // Of this preset; where it was not measured, the geometric mean of those that were, or 1.
