@@ -64,9 +64,11 @@ void UseWorkers(const UpscaleFlags& flags, UpscaleJob& job) {
 
 JournalOptions ResolveJournal(const UpscaleFlags& flags) {
   JournalOptions journal;
-  journal.mode = flags.resume       ? JournalMode::kResume
-                 : flags.no_journal ? JournalMode::kNone
-                                    : JournalMode::kStart;
+  // Keeping what is done costs time on the disk, and after a deadline it is of no use.
+  const bool nothing_kept = flags.no_journal || !flags.clip.deadline.empty();
+  journal.mode = flags.resume   ? JournalMode::kResume
+                 : nothing_kept ? JournalMode::kNone
+                                : JournalMode::kStart;
   journal.program = std::string("octoscale ") + OCTOSCALE_VERSION;
   journal.segment_frames = flags.segment_frames;
   return journal;

@@ -156,6 +156,8 @@ Result<FileSummary> JobRunner::RunVideo(const std::string& input, const std::str
 }
 
 Result<FileSummary> JobRunner::RunTask(const std::string& input, const std::string& output) {
+  const Status checked = CheckPipelineOutput(input, output, job_.clip->pipeline);
+  if (checked.code() == StatusCode::kAlreadyExists) return OutputExists(output);
   ClipJob clip = *job_.clip;
   clip.input = input;
   clip.output = output;
@@ -166,9 +168,6 @@ Result<FileSummary> JobRunner::RunTask(const std::string& input, const std::stri
     printer_.Update(p.pipeline.frames_done, p.pipeline.frames_total, p.pipeline.fps);
   };
   const auto report = RunClip(clip, events, cancel_);
-  if (report.status().code() == StatusCode::kAlreadyExists && !FindKeptWork(output).ok()) {
-    return OutputExists(output);
-  }
   if (!report.ok()) {
     const bool journal = clip.pipeline.journal.mode != JournalMode::kNone;
     return ExplainInterruption(report.status(), output, journal);

@@ -59,6 +59,10 @@ bool DecidesQuality(const EncoderOptions& options) {
   return options.bit_rate > 0;
 }
 
+// x265 (3.5) gives a video that is no longer than its reordering decoding times from memory that
+// nobody wrote. So few pictures are never reordered.
+constexpr int64_t kX265UntimedFrames = 2;
+
 // How full x265 takes its buffer to be at the beginning: so much more than the cap is possible.
 constexpr const char* kX265BufferStart = "0.9";
 
@@ -237,7 +241,7 @@ Result<std::unique_ptr<Encoder>> Encoder::Open(
 Encoder::~Encoder() {
   if (!codec_ || !avcodec_is_open(codec_.get()) || ended_) return;
   if (std::string_view(codec_->codec->name) != "libsvtav1") return;
-  if (!started_) {
+  if (sent_ == 0) {
     const AvFramePtr blank = NewAvFrame();
     blank->format = codec_->pix_fmt;
     blank->width = codec_->width;
@@ -250,8 +254,8 @@ Encoder::~Encoder() {
 }
 
 Status Encoder::Send(Picture picture) {
-  (picture.empty() ? ended_ : started_) = true;
   if (picture.empty()) {
+    ended_ = true;
     const int error = avcodec_send_frame(codec_.get(), nullptr);
     if (error < 0 && error != AVERROR_EOF) return AvStatus(error, "draining the encoder");
     return OkStatus();
@@ -263,6 +267,7 @@ Status Encoder::Send(Picture picture) {
   frame->pict_type = AV_PICTURE_TYPE_NONE;
   frame->sample_aspect_ratio = codec_->sample_aspect_ratio;
   durations_[time.pts] = time.duration;
+  ++sent_;
   const int error = avcodec_send_frame(codec_.get(), frame);
   if (error < 0) return AvStatus(error, "encoder '" + std::string(codec_->codec->name) + "'");
   return OkStatus();
@@ -273,6 +278,9 @@ Result<AvPacketPtr> Encoder::Receive() {
   const int error = avcodec_receive_packet(codec_.get(), packet.get());
   if (error == AVERROR(EAGAIN) || error == AVERROR_EOF) return AvPacketPtr();
   if (error < 0) return AvStatus(error, "encoder '" + std::string(codec_->codec->name) + "'");
+  if (sent_ <= kX265UntimedFrames && ended_ && std::string_view(codec_->codec->name) == "libx265") {
+    packet->dts = packet->pts;
+  }
   const auto found = durations_.find(packet->pts);
   if (found != durations_.end()) {
     packet->duration = found->second;
