@@ -13,8 +13,8 @@ BENCH_FLAGS ?=
 
 OCTOSCALE := $(BUILD)/bin/octoscale
 
-.PHONY: help build test test-faults lint demo bench bench-peers test-asan test-tsan fuzz install \
-        models format clean
+.PHONY: help build test test-faults lint demo bench bench-peers bench-quality bench-vidaio \
+        test-asan test-tsan fuzz install models format clean
 .NOTPARALLEL:
 
 help:
@@ -26,6 +26,8 @@ help:
 	@echo "make lint         layout, layers, static checks"
 	@echo "make bench        speed of the kernels, the engine and the PNG encoder; BENCH_FLAGS=--quick"
 	@echo "make bench-peers  speed beside other engines on the same weights and input"
+	@echo "make bench-quality  PSNR, SSIM and MS-SSIM of each network; BENCH_FLAGS=--quick"
+	@echo "make bench-vidaio   the Vidaio tasks: speed, prediction, workers; BENCH_FLAGS=--quick"
 	@echo "make test-asan    the tests under AddressSanitizer and UBSan"
 	@echo "make test-tsan    the tests under ThreadSanitizer"
 	@echo "make fuzz         each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)"
@@ -70,6 +72,14 @@ bench: models
 bench-peers: models
 	@tools/install_packages peers
 	@tools/bench_peers $(BUILD) $(BENCH_FLAGS)
+
+bench-quality: models
+	@tools/install_packages quality
+	@tools/bench_quality $(BUILD) $(BENCH_FLAGS)
+
+bench-vidaio: models
+	@tools/install_packages vidaio
+	@tools/bench_vidaio $(BUILD) $(BENCH_FLAGS)
 
 # $(call sanitized,preset,suffix): builds with sanitizers and runs the tests that match
 # SANITIZER_TESTS.

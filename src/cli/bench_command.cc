@@ -9,13 +9,13 @@
 #include "cli/bench_video.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
-#include "cli/engine_speed.h"
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/message.h"
-#include "cli/synthetic_picture.h"
 #include "cli/terminal.h"
 #include "cli/video_flags.h"
+#include "engine/engine_speed.h"
+#include "frame/synthetic_picture.h"
 
 namespace octoscale {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "cli/temporary_folder.h"
+#include "base/temporary_folder.h"
 #include "pipeline/segment_sink.h"
 
 namespace octoscale {

@@ -3,7 +3,7 @@
 #include <optional>
 #include <vector>
 
-#include "cli/temporary_folder.h"
+#include "base/temporary_folder.h"
 #include "video/colour.h"
 #include "video/video_reader.h"
 

@@ -5,7 +5,7 @@
 
 #include "base/cancel.h"
 #include "base/status.h"
-#include "cli/engine_speed.h"
+#include "engine/engine_speed.h"
 #include "engine/engine_upscaler.h"
 #include "pipeline/pipeline.h"
 

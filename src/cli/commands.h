@@ -9,6 +9,7 @@ class App;
 namespace octoscale {
 
 void AddUpscaleCommand(CLI::App& app, int& exit_code);
+void AddPlanCommand(CLI::App& app, int& exit_code);
 void AddModelsCommand(CLI::App& app, int& exit_code);
 void AddBenchCommand(CLI::App& app, int& exit_code);
 void AddDevicesCommand(CLI::App& app, int& exit_code);

@@ -2,10 +2,8 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
-#include <utility>
 
-#include "models/manifest.h"
-#include "models/ncnn_loader.h"
+#include "frame/frame.h"
 
 namespace octoscale {
 namespace {
@@ -14,17 +12,6 @@ constexpr int kScaleMin = 2;
 constexpr int kScaleMax = 4;
 constexpr int kBatchMax = 1024;
 constexpr int kThreadsMax = 1024;
-
-// The scale of the weights to load: the asked one, or the largest there is when a resize follows.
-Result<int> GraphScale(const ModelEntry& entry, const EngineFlags& flags) {
-  const auto graph = GraphOfScale(entry, flags.scale);
-  if (graph.ok()) return flags.scale;
-  if (flags.resample) return entry.graphs.back().scale;
-  return InvalidArgument(
-      "model " + entry.name + " has no scale " + std::to_string(flags.scale) + ", only " +
-      ScaleList(entry) + "; use -s " + std::to_string(entry.graphs.back().scale) +
-      ", or add --resample to run it at that scale and resize to " + std::to_string(flags.scale));
-}
 
 }  // namespace
 
@@ -75,19 +62,22 @@ void AddEngineFlags(CLI::App& command, EngineFlags& flags) {
       ->group("Speed and memory");
 }
 
+Result<ModelRequest> ResolveEngineFlags(const EngineFlags& flags) {
+  ModelRequest request;
+  request.model = flags.model;
+  request.resample = flags.resample;
+  request.models_dir = flags.models_dir;
+  request.engine.scale = flags.scale;
+  request.engine.batch_size = flags.batch_size;
+  request.engine.threads = flags.threads;
+  OCTO_ASSIGN_OR_RETURN(request.engine.patch_size, ParsePatchSize(flags.patch_size));
+  OCTO_ASSIGN_OR_RETURN(request.engine.precision, ParsePrecision(flags.precision));
+  return request;
+}
+
 Result<std::unique_ptr<EngineUpscaler>> CreateEngineUpscaler(const EngineFlags& flags) {
-  EngineOptions options;
-  options.scale = flags.scale;
-  options.batch_size = flags.batch_size;
-  options.threads = flags.threads;
-  OCTO_ASSIGN_OR_RETURN(options.patch_size, ParsePatchSize(flags.patch_size));
-  OCTO_ASSIGN_OR_RETURN(options.precision, ParsePrecision(flags.precision));
-  OCTO_ASSIGN_OR_RETURN(const ModelEntry* entry, FindManifestEntry(flags.model));
-  OCTO_ASSIGN_OR_RETURN(const int graph_scale, GraphScale(*entry, flags));
-  OCTO_ASSIGN_OR_RETURN(const LoadedModel model,
-                        LoadModel(entry->name, graph_scale, flags.models_dir));
-  OCTO_ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, Engine::Create(model.weights, options));
-  return std::make_unique<EngineUpscaler>(std::move(engine), entry->name);
+  OCTO_ASSIGN_OR_RETURN(const ModelRequest request, ResolveEngineFlags(flags));
+  return CreateModelUpscaler(request);
 }
 
 }  // namespace octoscale

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/status.h"
-#include "engine/engine_upscaler.h"
+#include "models/model_upscaler.h"
 
 namespace CLI {
 class App;
@@ -30,9 +30,10 @@ void AddEngineFlags(CLI::App& command, EngineFlags& flags);
 // 0 for "auto". InvalidArgument when it is neither that nor a number of pixels.
 Result<int> ParsePatchSize(const std::string& text);
 
-// Loads the model and packs it. Errors: InvalidArgument (unknown model, a scale that it lacks, with
-// the scales that it has and --resample as the remedy; values out of range), NotFound (not
-// installed), CorruptInput (damaged weights), ResourceExhausted.
+// The flags as a request. Errors: InvalidArgument (patch size, precision).
+Result<ModelRequest> ResolveEngineFlags(const EngineFlags& flags);
+
+// Loads the model and packs it. Errors: those of ResolveEngineFlags and CreateModelUpscaler.
 Result<std::unique_ptr<EngineUpscaler>> CreateEngineUpscaler(const EngineFlags& flags);
 
 }  // namespace octoscale

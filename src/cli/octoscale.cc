@@ -21,6 +21,7 @@ constexpr const char* kFooter =
     "  octoscale upscale photo.jpg -o photo-4x.png -s 4 -m realesrgan-x4plus\n"
     "  octoscale upscale holiday/ -o holiday-2x/       every video and picture in a folder\n"
     "  octoscale verify clip.mp4 clip-2x.mp4           is everything still there?\n"
+    "  octoscale plan clip.mp4 --task SD2HD --deadline 40s\n"
     "  octoscale bench engine --seconds 10             frames per second on this machine\n"
     "\n"
     "`octoscale COMMAND --help` describes a command's options.\n"
@@ -73,6 +74,7 @@ int RunOctoscale(int argc, char** argv) {
   app.require_subcommand(1);
   int exit_code = kExitDone;
   AddUpscaleCommand(app, exit_code);
+  AddPlanCommand(app, exit_code);
   AddModelsCommand(app, exit_code);
   AddBenchCommand(app, exit_code);
   AddVerifyCommand(app, exit_code);

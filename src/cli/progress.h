@@ -4,11 +4,13 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
 #include "coordinator/worker_report.h"
+#include "vidaio/clip_job.h"
 
 namespace octoscale {
 
@@ -24,7 +26,8 @@ struct FileSummary {
   int width = 0;
   int height = 0;
   double seconds = 0;
-  int64_t frames_resumed = 0;  // of `frames`: from an earlier run
+  int64_t frames_resumed = 0;           // of `frames`: from an earlier run
+  std::optional<ClipReport> clip = {};  // with a task or a deadline
 };
 
 struct FolderSummary {
@@ -54,6 +57,9 @@ class ProgressPrinter {
   void FileFailed(const std::string& input, const Status& status);
   void FolderDone(const FolderSummary& summary);
   void Warn(const std::string& text);
+  // Something that happened on the way, e.g. what a planner chose. Thread-safe only in kJson and
+  // while no bar is shown.
+  void Note(const std::string& text);
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "cli/clip_flags.h"
 #include "cli/commands.h"
 #include "cli/engine_flags.h"
 #include "cli/exit_code.h"
@@ -21,6 +22,7 @@ constexpr const char* kFooter =
     "  octoscale upscale film.mkv -o part.mkv --start 1:30 --duration 10\n"
     "  octoscale upscale logo.png -o logo-4x.png -s 4 -m realesrgan-x4plus-anime\n"
     "  octoscale upscale old-videos/ -o new-videos/\n"
+    "  octoscale upscale clip.mp4 -o answer.mp4 --task SD2HD --deadline 40s\n"
     "\n"
     "Containers by extension: mp4, mkv, mov, webm. Pictures: PNG and JPEG in and out.\n"
     "OUTPUT appears under its name only when it is complete. Until then finished parts are kept\n"
@@ -39,14 +41,19 @@ struct UpscaleFlags {
   EngineFlags engine;
   RemoteFlags remote;
   VideoFlags video;
+  ClipFlags clip;
 };
 
 // The fleet of a job stays with its upscaler; `fleet` lets the progress look at it meanwhile.
 void UseWorkers(const UpscaleFlags& flags, UpscaleJob& job) {
   auto fleet = std::make_shared<const coordinator::WorkerFleet*>(nullptr);
-  job.make_upscaler = [&flags, fleet]() -> Result<std::unique_ptr<FrameUpscaler>> {
+  job.make_upscaler =
+      [&flags, fleet](const ModelRequest& request) -> Result<std::unique_ptr<FrameUpscaler>> {
+    EngineFlags engine = flags.engine;
+    engine.model = request.model;
+    engine.scale = request.engine.scale;
     OCTO_ASSIGN_OR_RETURN(std::unique_ptr<coordinator::WorkerFleet> upscaler,
-                          CreateFleet(flags.remote, flags.engine, PrintWarning, InterruptToken()));
+                          CreateFleet(flags.remote, engine, PrintWarning, InterruptToken()));
     *fleet = upscaler.get();
     return std::unique_ptr<FrameUpscaler>(std::move(upscaler));
   };
@@ -57,9 +64,11 @@ void UseWorkers(const UpscaleFlags& flags, UpscaleJob& job) {
 
 JournalOptions ResolveJournal(const UpscaleFlags& flags) {
   JournalOptions journal;
-  journal.mode = flags.resume       ? JournalMode::kResume
-                 : flags.no_journal ? JournalMode::kNone
-                                    : JournalMode::kStart;
+  // Keeping what is done costs time on the disk, and after a deadline it is of no use.
+  const bool nothing_kept = flags.no_journal || !flags.clip.deadline.empty();
+  journal.mode = flags.resume   ? JournalMode::kResume
+                 : nothing_kept ? JournalMode::kNone
+                                : JournalMode::kStart;
   journal.program = std::string("octoscale ") + OCTOSCALE_VERSION;
   journal.segment_frames = flags.segment_frames;
   return journal;
@@ -80,7 +89,22 @@ void AddResumeFlags(CLI::App& command, UpscaleFlags& flags) {
       ->group("");  // for tests: several segments of a tiny clip
 }
 
-int RunUpscale(const UpscaleFlags& flags) {
+// The clip's job when there is a task or a deadline.
+Status UseClip(const UpscaleFlags& flags, const CLI::App& command, UpscaleJob& job) {
+  if (!flags.clip.used()) {
+    if (!flags.clip.recalibrate && command.get_option("--late")->count() == 0) return OkStatus();
+    return InvalidArgument("--late and --recalibrate are for --deadline");
+  }
+  if (flags.remote.used() && !flags.clip.deadline.empty()) {
+    return InvalidArgument(
+        "--deadline plans the local engine and knows nothing of the workers' speed; leave out one");
+  }
+  OCTO_ASSIGN_OR_RETURN(job.clip,
+                        ResolveClipFlags(flags.clip, flags.engine, job.pipeline, command));
+  return OkStatus();
+}
+
+int RunUpscale(const UpscaleFlags& flags, const CLI::App& command) {
   if (flags.input == "-" || flags.output == "-") {
     PrintError("'-' is not accepted; name a file");
     return kExitUsage;
@@ -101,12 +125,12 @@ int RunUpscale(const UpscaleFlags& flags) {
   job.pipeline.writer.overwrite = flags.overwrite;
   job.pipeline.journal = ResolveJournal(flags);
   job.image.jpeg_quality = flags.jpeg_quality;
-  job.make_upscaler = [&flags]() -> Result<std::unique_ptr<FrameUpscaler>> {
-    OCTO_ASSIGN_OR_RETURN(std::unique_ptr<EngineUpscaler> upscaler,
-                          CreateEngineUpscaler(flags.engine));
-    return std::unique_ptr<FrameUpscaler>(std::move(upscaler));
-  };
+  const auto model = ResolveEngineFlags(flags.engine);
+  if (!model.ok()) return ReportFailure(model.status());
+  job.model = *model;
   if (flags.remote.used()) UseWorkers(flags, job);
+  const Status clip = UseClip(flags, command, job);
+  if (!clip.ok()) return ReportFailure(clip);
   return RunUpscaleJob(job, InterruptToken());
 }
 
@@ -147,11 +171,12 @@ void AddUpscaleCommand(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   AddEngineFlags(*command, flags->engine);
   AddRemoteFlags(*command, flags->remote);
+  AddClipFlags(*command, flags->clip);
   AddVideoFlags(*command, flags->video);
   AddStreamFlags(*command, flags->video.pipeline.writer);
   AddResumeFlags(*command, *flags);
   command->footer(kFooter);
-  command->callback([flags, &exit_code] { exit_code = RunUpscale(*flags); });
+  command->callback([flags, command, &exit_code] { exit_code = RunUpscale(*flags, *command); });
 }
 
 }  // namespace octoscale

@@ -100,6 +100,7 @@ class JobRunner {
  private:
   Result<FileSummary> RunPicture(const std::string& input, const std::string& output);
   Result<FileSummary> RunVideo(const std::string& input, const std::string& output);
+  Result<FileSummary> RunTask(const std::string& input, const std::string& output);
   Result<FrameUpscaler*> Upscaler();
   bool FinishedEarlier(const std::string& output) const;
 
@@ -110,8 +111,11 @@ class JobRunner {
 };
 
 Result<FrameUpscaler*> JobRunner::Upscaler() {
+  if (!upscaler_ && job_.make_upscaler) {
+    OCTO_ASSIGN_OR_RETURN(upscaler_, job_.make_upscaler(job_.model));
+  }
   if (!upscaler_) {
-    OCTO_ASSIGN_OR_RETURN(upscaler_, job_.make_upscaler());
+    OCTO_ASSIGN_OR_RETURN(upscaler_, CreateModelUpscaler(job_.model));
   }
   return upscaler_.get();
 }
@@ -151,9 +155,38 @@ Result<FileSummary> JobRunner::RunVideo(const std::string& input, const std::str
                      report->height, SecondsSince(start), report->frames_resumed};
 }
 
+Result<FileSummary> JobRunner::RunTask(const std::string& input, const std::string& output) {
+  const Status checked = CheckPipelineOutput(input, output, job_.clip->pipeline);
+  if (checked.code() == StatusCode::kAlreadyExists) return OutputExists(output);
+  ClipJob clip = *job_.clip;
+  clip.input = input;
+  clip.output = output;
+  clip.make_upscaler = job_.make_upscaler;
+  ClipEvents events;
+  events.notice = [this](const std::string& text) { printer_.Note(text); };
+  events.progress = [this](const ClipProgress& p) {
+    printer_.Update(p.pipeline.frames_done, p.pipeline.frames_total, p.pipeline.fps);
+  };
+  const auto report = RunClip(clip, events, cancel_);
+  if (!report.ok()) {
+    const bool journal = clip.pipeline.journal.mode != JournalMode::kNone;
+    return ExplainInterruption(report.status(), output, journal);
+  }
+  for (const std::string& warning : report->video.warnings) printer_.Warn(warning);
+  FileSummary summary{
+      output,          report->video.frames,        report->video.width, report->video.height,
+      report->seconds, report->video.frames_resumed};
+  summary.clip = *report;
+  return summary;
+}
+
 Result<FileSummary> JobRunner::RunFile(const std::string& input, const std::string& output) {
   OCTO_ASSIGN_OR_RETURN(const MediaKind kind, KindOfFile(input));
-  if (kind == MediaKind::kVideo) return RunVideo(input, output);
+  if (kind == MediaKind::kVideo) {
+    return job_.clip ? RunTask(input, output) : RunVideo(input, output);
+  }
+  if (job_.clip)
+    return InvalidArgument(input + ": is a picture; tasks and deadlines are of videos");
   auto done = RunPicture(input, output);
   if (done.ok()) return done;
   return ExplainInterruption(done.status(), output, false);
@@ -191,7 +224,9 @@ int JobRunner::RunFolder() {
   if (!files.ok()) return fail(files.status());
   if (const Status status = PrepareOutputFolder(job_); !status.ok()) return fail(status);
   // What is wrong with the engine's options is wrong for every file.
-  if (const auto upscaler = Upscaler(); !upscaler.ok()) return fail(upscaler.status());
+  if (!job_.clip) {
+    if (const auto upscaler = Upscaler(); !upscaler.ok()) return fail(upscaler.status());
+  }
 
   FolderSummary summary;
   for (const FolderFile& file : *files) {

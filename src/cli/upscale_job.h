@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/cancel.h"
@@ -11,7 +12,9 @@
 #include "cli/progress.h"
 #include "frame/frame_upscaler.h"
 #include "image/image.h"
+#include "models/model_upscaler.h"
 #include "pipeline/pipeline.h"
+#include "vidaio/clip_job.h"
 
 namespace octoscale {
 
@@ -22,8 +25,12 @@ struct UpscaleJob {
   ProgressMode progress = ProgressMode::kAuto;
   PipelineOptions pipeline;
   EncodeOptions image;
-  // Called once, after the paths were checked and before the first frame.
-  std::function<Result<std::unique_ptr<FrameUpscaler>>()> make_upscaler;
+  ModelRequest model;
+  // With a task or a deadline: what every video's job is made from. Pictures are refused then.
+  std::optional<ClipJob> clip;
+  // Makes remote workers, say; called once (once for each video with `clip`), after the paths were
+  // checked and before the first frame. Empty: the local engine.
+  std::function<Result<std::unique_ptr<FrameUpscaler>>(const ModelRequest&)> make_upscaler;
   // What remote workers do; empty when there are none.
   ProgressPrinter::WorkerSource workers;
 };

@@ -89,6 +89,9 @@ void AddEncoder(const EncoderOptions& encoder, int threads, JobFacts* facts) {
   facts->emplace_back("codec", encoder.codec);
   facts->emplace_back("pixel format", encoder.pixel_format);
   facts->emplace_back("crf", encoder.crf ? NumberText(*encoder.crf) : "default");
+  facts->emplace_back("rate cap", NumberOr(encoder.rate_cap, 0));
+  facts->emplace_back("square pixels", YesNo(encoder.square_pixels));
+  facts->emplace_back("limited range", YesNo(encoder.limited_range));
   facts->emplace_back("preset", Or(encoder.preset, "default"));
   facts->emplace_back("qmin", NumberOr(encoder.qmin, -1));
   facts->emplace_back("qmax", NumberOr(encoder.qmax, -1));

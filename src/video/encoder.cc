@@ -1,5 +1,6 @@
 #include "video/encoder.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 #include <optional>
@@ -58,13 +59,39 @@ bool DecidesQuality(const EncoderOptions& options) {
   return options.bit_rate > 0;
 }
 
-// Libraries that print to stderr on their own are told not to.
-std::string QuietParameters(const std::string& codec, int threads, std::string given) {
+// x265 (3.5) gives a video that is no longer than its reordering decoding times from memory that
+// nobody wrote. So few pictures are never reordered.
+constexpr int64_t kX265UntimedFrames = 2;
+
+// How full x265 takes its buffer to be at the beginning: so much more than the cap is possible.
+constexpr const char* kX265BufferStart = "0.9";
+
+// The parameter list of the library: silence (they print to stderr on their own), threads, and
+// EncoderOptions::rate_cap.
+std::string LibraryParameters(const std::string& codec, const EncoderOptions& options,
+                              const std::string& given) {
+  std::vector<std::string> list;
+  const std::string kilobits = std::to_string(std::max<int64_t>(1, options.rate_cap / 1000));
+  if (codec == "libx265") {
+    list.push_back("log-level=none");
+    if (options.threads > 0) list.push_back("pools=" + std::to_string(options.threads));
+    if (options.rate_cap > 0) {
+      const auto buffer = static_cast<int64_t>(static_cast<double>(options.rate_cap) / 1000 *
+                                               options.rate_cap_seconds);
+      list.push_back("vbv-maxrate=" + kilobits);
+      list.push_back("vbv-bufsize=" + std::to_string(std::max<int64_t>(1, buffer)));
+      list.push_back(std::string("vbv-init=") + kX265BufferStart);
+      // The same bytes in every run, whatever the threads.
+      list.push_back("const-vbv=1");
+    }
+  }
+  if (codec == "libsvtav1") {
+    if (options.threads > 0) list.push_back("lp=" + std::to_string(options.threads));
+    if (options.rate_cap > 0) list.push_back("mbr=" + kilobits);
+  }
+  if (!given.empty()) list.push_back(given);
   std::string parameters;
-  if (codec == "libx265") parameters = "log-level=none";
-  if (threads > 0 && codec == "libx265") parameters += ":pools=" + std::to_string(threads);
-  if (threads > 0 && codec == "libsvtav1") parameters = "lp=" + std::to_string(threads);
-  if (!given.empty()) parameters += (parameters.empty() ? "" : ":") + given;
+  for (const std::string& item : list) parameters += (parameters.empty() ? "" : ":") + item;
   return parameters;
 }
 
@@ -93,6 +120,7 @@ Status Encoder::ChooseFormat(const VideoReader::Impl& source, FrameSize size, co
     tags.matrix = AVCOL_SPC_RGB;
     tags.range = ColourRange::kFull;
   }
+  if (options.limited_range && !to.rgb) tags.range = ColourRange::kLimited;
   if (to.full_range_by_name) tags.range = ColourRange::kFull;
   format_.pixel_format = av_get_pix_fmt_name(chosen);
   format_.size = size;
@@ -170,7 +198,10 @@ Status Encoder::ApplyOptions(const EncoderOptions& options,
       OCTO_RETURN_IF_ERROR(SetPrivate(codec, key, value));
     }
   }
-  parameters = QuietParameters(name, options.threads, parameters);
+  if (options.rate_cap > 0 && name != "libx265" && name != "libsvtav1") {
+    return Unsupported("encoder '" + name + "' can't cap the rate of constant quality");
+  }
+  parameters = LibraryParameters(name, options, parameters);
   if (!parameters.empty()) OCTO_RETURN_IF_ERROR(SetPrivate(codec, parameters_key, parameters));
   return OkStatus();
 }
@@ -185,6 +216,7 @@ Result<std::unique_ptr<Encoder>> Encoder::Open(
   if (!encoder->codec_) throw std::bad_alloc();
   OCTO_RETURN_IF_ERROR(encoder->ChooseFormat(source, size, *codec, options, warnings));
   encoder->ApplySource(source);
+  if (options.square_pixels) encoder->codec_->sample_aspect_ratio = {1, 1};
   OCTO_RETURN_IF_ERROR(encoder->ApplyOptions(options, leftovers));
   if (container.format->flags & AVFMT_GLOBALHEADER) {
     encoder->codec_->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
@@ -209,7 +241,7 @@ Result<std::unique_ptr<Encoder>> Encoder::Open(
 Encoder::~Encoder() {
   if (!codec_ || !avcodec_is_open(codec_.get()) || ended_) return;
   if (std::string_view(codec_->codec->name) != "libsvtav1") return;
-  if (!started_) {
+  if (sent_ == 0) {
     const AvFramePtr blank = NewAvFrame();
     blank->format = codec_->pix_fmt;
     blank->width = codec_->width;
@@ -222,8 +254,8 @@ Encoder::~Encoder() {
 }
 
 Status Encoder::Send(Picture picture) {
-  (picture.empty() ? ended_ : started_) = true;
   if (picture.empty()) {
+    ended_ = true;
     const int error = avcodec_send_frame(codec_.get(), nullptr);
     if (error < 0 && error != AVERROR_EOF) return AvStatus(error, "draining the encoder");
     return OkStatus();
@@ -235,6 +267,7 @@ Status Encoder::Send(Picture picture) {
   frame->pict_type = AV_PICTURE_TYPE_NONE;
   frame->sample_aspect_ratio = codec_->sample_aspect_ratio;
   durations_[time.pts] = time.duration;
+  ++sent_;
   const int error = avcodec_send_frame(codec_.get(), frame);
   if (error < 0) return AvStatus(error, "encoder '" + std::string(codec_->codec->name) + "'");
   return OkStatus();
@@ -245,6 +278,9 @@ Result<AvPacketPtr> Encoder::Receive() {
   const int error = avcodec_receive_packet(codec_.get(), packet.get());
   if (error == AVERROR(EAGAIN) || error == AVERROR_EOF) return AvPacketPtr();
   if (error < 0) return AvStatus(error, "encoder '" + std::string(codec_->codec->name) + "'");
+  if (sent_ <= kX265UntimedFrames && ended_ && std::string_view(codec_->codec->name) == "libx265") {
+    packet->dts = packet->pts;
+  }
   const auto found = durations_.find(packet->pts);
   if (found != durations_.end()) {
     packet->duration = found->second;

@@ -48,7 +48,7 @@ class Encoder {
 
   AvCodecPtr codec_;
   PictureFormat format_;
-  bool started_ = false;                            // a picture was sent
+  int64_t sent_ = 0;                                // pictures
   bool ended_ = false;                              // draining began
   std::unordered_map<int64_t, int64_t> durations_;  // by PTS, of pictures inside the encoder
 };

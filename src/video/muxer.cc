@@ -1,5 +1,7 @@
 #include "video/muxer.h"
 
+#include <sys/stat.h>
+
 #include <cerrno>
 #include <utility>
 
@@ -66,15 +68,18 @@ Status Muxer::Write(AVPacket* packet) {
   return OkStatus();
 }
 
-Result<int64_t> Muxer::Close(bool overwrite) {
+Result<int64_t> Muxer::Close(bool overwrite,
+                             const std::function<Status(const std::string&)>& before_naming) {
   int error = av_write_trailer(context_);
   if (error < 0) return WriteError(error, "finishing the file");
-  const int64_t bytes = avio_size(context_->pb);
   error = avio_closep(&context_->pb);
   if (error < 0) return WriteError(error, "closing the file");
   OCTO_RETURN_IF_ERROR(cancel_.Check());
+  if (before_naming) OCTO_RETURN_IF_ERROR(before_naming(partial_.path()));
+  struct stat info {};
+  if (stat(partial_.path().c_str(), &info) != 0) return ErrnoStatus(errno, partial_.path());
   OCTO_RETURN_IF_ERROR(partial_.Commit(overwrite));
-  return bytes;
+  return int64_t{info.st_size};
 }
 
 }  // namespace octoscale

@@ -1,6 +1,8 @@
 // Muxer: an output file under construction. Included only by the .cc files of this folder.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -29,8 +31,9 @@ class Muxer {
   Status WriteHeader(AvDict* options);
   // The packet's times are in its stream's time base. Takes the packet's references.
   Status Write(AVPacket* packet);
-  // Trailer, sync, final name. The size of the file.
-  Result<int64_t> Close(bool overwrite);
+  // Trailer, `before_naming` (may be empty), sync, final name. The size of the file.
+  Result<int64_t> Close(bool overwrite,
+                        const std::function<Status(const std::string&)>& before_naming);
 
  private:
   Muxer(std::string path, const Container& container, const CancelToken& cancel,

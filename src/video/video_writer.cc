@@ -90,7 +90,7 @@ Status VideoWriter::Impl::AddVideoStream(const VideoReader::Impl& source) {
   const int error = avcodec_parameters_from_context(video->codecpar, &encoder->context());
   if (error < 0) return AvStatus(error, "stream parameters");
   video->time_base = ToAv(info.time_base);
-  video->sample_aspect_ratio = ToAv(info.sample_aspect);
+  video->sample_aspect_ratio = encoder->context().sample_aspect_ratio;
   // Only a rate that the source really has: players of Matroska believe it.
   if (info.frame_rate.num > 0) video->avg_frame_rate = ToAv(info.frame_rate);
   const AVStream& from = source.stream();
@@ -205,7 +205,7 @@ Result<WriterReport> VideoWriter::Impl::Finish(bool trim_end) {
   report.subtitle_streams = copier->subtitle_streams();
   report.attachments = copier->attachments();
   report.chapters = copier->chapters();
-  OCTO_ASSIGN_OR_RETURN(report.bytes, muxer->Close(options.overwrite));
+  OCTO_ASSIGN_OR_RETURN(report.bytes, muxer->Close(options.overwrite, options.before_naming));
   return report;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,10 @@ struct EncoderOptions {
   int64_t rc_max_rate = 0;
   int64_t rc_min_rate = 0;
   int64_t rc_buffer_size = 0;
+  // Most bits per second that constant quality may take, over any `rate_cap_seconds`; 0: no cap.
+  // Each segment keeps to it by itself. libx265 and libsvtav1 only.
+  int64_t rate_cap = 0;
+  double rate_cap_seconds = 1;
   int qmin = -1;
   int qmax = -1;
   int gop_size = -1;  // pictures between keyframes
@@ -36,7 +41,9 @@ struct EncoderOptions {
   int max_b_frames = -1;
   int refs = -1;
   int delay = 0;
-  int threads = 0;  // 0: one per core
+  int threads = 0;             // 0: one per core
+  bool square_pixels = false;  // sample aspect ratio 1:1, whatever the source's
+  bool limited_range = false;  // YUV output in limited range, converted where the source's is full
   // Private options of the codec. An unknown key is a warning, a refused value an error.
   std::vector<std::pair<std::string, std::string>> extra;
 };
@@ -51,6 +58,9 @@ struct WriterOptions {
   bool copy_metadata = true;
   // Where the unfinished file lies, on the output's file system; empty: beside the output.
   std::string work_directory;
+  // Called with the path of the complete file before it gets its name. May change its content; its
+  // error becomes that of Finish().
+  std::function<Status(const std::string& path)> before_naming;
 };
 
 struct WriterReport {

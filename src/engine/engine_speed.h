@@ -11,7 +11,8 @@ namespace octoscale {
 
 struct EngineSpeed {
   int64_t frames = 0;
-  double seconds = 0;
+  double seconds = 0;      // wall time
+  double cpu_seconds = 0;  // of the whole process, all threads
   double fps = 0;
   double effective_gflops = 0;  // work counted as direct convolution
 };
@@ -20,6 +21,9 @@ struct EngineSpeed {
 // have passed and at least one batch is done. 8-bit pixels in to 8-bit pixels out.
 Result<EngineSpeed> MeasureEngine(Engine& engine, const std::vector<Frame>& frames,
                                   double seconds_min, const CancelToken& cancel);
+
+// Processor time of the process so far, all threads, user and system.
+double ProcessCpuSeconds();
 
 // Largest resident memory of the process so far, in MiB.
 double PeakRssMib();

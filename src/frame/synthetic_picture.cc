@@ -1,4 +1,4 @@
-#include "cli/synthetic_picture.h"
+#include "frame/synthetic_picture.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "cli/temporary_folder.h"
+#include "base/temporary_folder.h"
 
 #include <unistd.h>
 
@@ -25,7 +25,7 @@ Result<TemporaryFolder> TemporaryFolder::Create() {
   std::error_code error;
   const fs::path parent = fs::temp_directory_path(error);
   if (error) return ErrnoStatus(error.value(), "the folder for temporary files");
-  std::string name = (parent / "octoscale-bench-XXXXXX").string();
+  std::string name = (parent / "octoscale-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) return ErrnoStatus(errno, name);
   return TemporaryFolder(name);
 }

@@ -1,10 +1,11 @@
-#include "cli/engine_speed.h"
+#include "engine/engine_speed.h"
 
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <ctime>
 #include <span>
 
 namespace octoscale {
@@ -21,14 +22,22 @@ Result<EngineSpeed> MeasureEngine(Engine& engine, const std::vector<Frame>& fram
   OCTO_RETURN_IF_ERROR(engine.PredictBatch(nth_batch(0), cancel).status());
   EngineSpeed speed;
   const Clock::time_point start = Clock::now();
+  const double cpu_start = ProcessCpuSeconds();
   for (size_t n = 0; n == 0 || speed.seconds < seconds_min; ++n) {
     OCTO_RETURN_IF_ERROR(engine.PredictBatch(nth_batch(n), cancel).status());
     speed.frames += static_cast<int64_t>(nth_batch(n).size());
     speed.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   }
+  speed.cpu_seconds = ProcessCpuSeconds() - cpu_start;
   speed.fps = static_cast<double>(speed.frames) / speed.seconds;
   speed.effective_gflops = speed.fps * engine.FlopsPerFrame(frames[0].size()) / 1e9;
   return speed;
+}
+
+double ProcessCpuSeconds() {
+  timespec time = {};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
 double PeakRssMib() {

@@ -1,0 +1,84 @@
+// How fast this machine is at each part of the work, measured once and kept.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace octoscale {
+
+// What a calibration is valid for.
+struct MachineFacts {
+  std::string cpu;      // CpuModelName()
+  std::string level;    // CpuLevelName() of the active level
+  int threads = 0;      // cores that the process may use
+  std::string version;  // of octoscale
+  bool operator==(const MachineFacts&) const = default;
+};
+
+MachineFacts ThisMachine();
+
+// Seconds for one pixel: of all threads' processor time, and of wall time when the part runs alone.
+struct PixelSpeed {
+  double cpu = 0;
+  double wall = 0;
+};
+
+// Of the input's pixels, for frames of `pixels`.
+struct EngineRow {
+  std::string model;
+  int scale = 0;
+  std::string precision;   // as asked: "auto", ...
+  std::string arithmetic;  // what that was here: "bf16", ...
+  double pixels = 0;
+  PixelSpeed speed;
+  double start_seconds = 0;  // loading and packing the model
+};
+
+// Of the output's pixels, without the colour conversion.
+struct EncoderRow {
+  std::string codec;   // FFmpeg's name
+  std::string preset;  // empty: the encoder's own
+  PixelSpeed speed;
+  double colour_cpu = 0;  // RGB to its pixel format, for one pixel
+};
+
+// One clip's own properties, from its first frames.
+struct ClipProbe {
+  double decode_cpu = 0;  // seconds for one pixel of the input: decoding and RGB
+  // Of an encoded pixel, in relation to the calibration's picture, for some presets.
+  std::vector<std::pair<std::string, double>> encoder_costs;
+  // The engine's processor time for a pixel now, in relation to the calibration's: the machine's
+  // clock and its neighbours change it.
+  double cpu_cost = 1;
+  // How much of the cores the engine got now, in relation to the calibration: other programs run.
+  double core_share = 1;
+};
+
+// Of this preset; where it was not measured, the geometric mean of those that were, or 1.
+double EncoderCost(const ClipProbe& probe, const std::string& preset);
+
+struct Calibration {
+  MachineFacts machine;
+  int64_t made_unix = 0;  // seconds since 1970
+  std::vector<EngineRow> engines;
+  std::vector<EncoderRow> encoders;
+};
+
+// A calibration is measured again after 30 days.
+constexpr int64_t kCalibrationSecondsMax = int64_t{30} * 24 * 3600;
+
+// Why `calibration` can't be used on `machine` at `now_unix`; empty when it can.
+std::string WhyStale(const Calibration& calibration, const MachineFacts& machine, int64_t now_unix);
+
+// The row for frames of `pixels`: between two measured sizes interpolated over the logarithm,
+// outside of them the nearest. Nothing when the model was not measured.
+std::optional<EngineRow> FindEngine(const Calibration& calibration, const std::string& model,
+                                    int scale, const std::string& precision, double pixels);
+
+std::optional<EncoderRow> FindEncoder(const Calibration& calibration, const std::string& codec,
+                                      const std::string& preset);
+
+}  // namespace octoscale

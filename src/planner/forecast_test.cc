@@ -1,0 +1,131 @@
+#include "planner/forecast.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "planner/arrival_watch.h"
+
+namespace octoscale {
+namespace {
+
+// 100 frames of 100x100, doubled: 1e6 pixels in, 4e6 out.
+ClipFacts Facts() {
+  ClipFacts facts;
+  facts.input = {100, 100};
+  facts.scale = 2;
+  facts.frames = 100;
+  return facts;
+}
+
+// The engine: 20 processor seconds and 10 of wall time for that clip; the encoder 8 and 4, or 2
+// and 1.
+Calibration TwoCores() {
+  Calibration calibration;
+  calibration.machine.threads = 2;
+  calibration.engines = {{"net", 2, "auto", "int16", 10'000, {20e-6, 10e-6}, 0.4}};
+  calibration.encoders = {{"x", "slow", {2e-6, 1e-6}, 1e-12},
+                          {"x", "quick", {5e-7, 2.5e-7}, 1e-12}};
+  return calibration;
+}
+
+const Choice kSlow{"net", "auto", "x", "slow"};
+const Choice kQuick{"net", "auto", "x", "quick"};
+
+TEST(ForecastTest, FewCoresAreSharedByEngineAndEncoder) {
+  const auto forecast = ForecastClip(TwoCores(), Facts(), kSlow);
+  ASSERT_TRUE(forecast);
+  EXPECT_NEAR(forecast->start_seconds, 0.5, 1e-9);
+  EXPECT_NEAR(forecast->engine_cpu, 20, 1e-9);
+  EXPECT_NEAR(forecast->encoder_cpu, 8, 1e-9);
+  EXPECT_NEAR(forecast->seconds, 0.5 + (20 + 8) / 2.0, 1e-3);
+  EXPECT_EQ(forecast->arithmetic, "int16");
+}
+
+TEST(ForecastTest, OnManyCoresTheSlowestPartSetsThePace) {
+  Calibration calibration = TwoCores();
+  calibration.machine.threads = 64;
+  // The engine alone, and the encoder's time for the last batch of 8.
+  EXPECT_NEAR(ForecastClip(calibration, Facts(), kSlow)->seconds, 0.5 + 10 + 4 * 0.08, 1e-3);
+  calibration.encoders[0].speed.wall = 5e-6;  // 20 s
+  EXPECT_NEAR(ForecastClip(calibration, Facts(), kSlow)->seconds, 0.5 + 20 + 10 * 0.08, 1e-3);
+}
+
+TEST(ForecastTest, TheProbeCorrectsTheCalibration) {
+  ClipFacts facts = Facts();
+  facts.probe.encoder_costs = {{"slow", 0.5}};
+  EXPECT_NEAR(ForecastClip(TwoCores(), facts, kSlow)->seconds, 0.5 + (20 + 4) / 2.0, 1e-3);
+  facts.probe.encoder_costs.clear();
+  facts.probe.core_share = 0.5;  // half of the machine is busy with something else
+  EXPECT_NEAR(ForecastClip(TwoCores(), facts, kSlow)->seconds, 2 * (0.5 + 14), 1e-3);
+  facts.probe.core_share = 1;
+  facts.probe.cpu_cost = 1.5;  // the clock is lower
+  EXPECT_NEAR(ForecastClip(TwoCores(), facts, kSlow)->seconds, 0.75 + (30 + 8) / 2.0, 1e-3);
+  facts.probe.cpu_cost = 1;
+  facts.probe.decode_cpu = 2e-6;
+  EXPECT_NEAR(ForecastClip(TwoCores(), facts, kSlow)->seconds, 0.5 + (20 + 8 + 2) / 2.0, 1e-3);
+}
+
+TEST(ForecastTest, UnknownModelsAndEncodersHaveNone) {
+  EXPECT_FALSE(ForecastClip(TwoCores(), Facts(), {"other", "auto", "x", "slow"}));
+  EXPECT_FALSE(ForecastClip(TwoCores(), Facts(), {"net", "auto", "x", "middle"}));
+}
+
+TEST(PlanTest, TheFirstThatFitsWithATenthInHand) {
+  // 14.5 s and 11.5 s.
+  EXPECT_EQ(MakePlan(TwoCores(), Facts(), {kSlow, kQuick}, 0).chosen, 0);
+  EXPECT_EQ(MakePlan(TwoCores(), Facts(), {kSlow, kQuick}, 16).chosen, 0);
+  const Plan plan = MakePlan(TwoCores(), Facts(), {kSlow, kQuick}, 15);
+  EXPECT_EQ(plan.chosen, 1);
+  EXPECT_TRUE(plan.fits);
+  EXPECT_FALSE(plan.forecasts[0].fits);
+  EXPECT_EQ(plan.best().choice, kQuick);
+}
+
+TEST(PlanTest, WhenNothingFitsTheFastestAndWhatWouldBeEnough) {
+  const Plan plan = MakePlan(TwoCores(), Facts(), {kSlow, kQuick}, 7.7);
+  EXPECT_FALSE(plan.fits);
+  EXPECT_EQ(plan.chosen, 1);
+  // 22 processor seconds in 7.7 / 1.1 - 0.5 s; 10 s of the engine in the same.
+  EXPECT_EQ(plan.cores_needed, 4);
+  EXPECT_EQ(plan.machines_needed, 2);
+}
+
+TEST(PlanTest, NoNumberOfMachinesHelpsWhereOneCannotEvenEncode) {
+  // A second of room; the encoder's 2 processor seconds take just that on two cores.
+  Plan plan = MakePlan(TwoCores(), Facts(), {kQuick}, 1.4);
+  EXPECT_EQ(plan.machines_needed, 0);
+  EXPECT_GT(plan.cores_needed, 0);
+  // Not even the start fits.
+  plan = MakePlan(TwoCores(), Facts(), {kQuick}, 0.3);
+  EXPECT_EQ(plan.cores_needed, 0);
+  EXPECT_EQ(plan.machines_needed, 0);
+}
+
+TEST(PlanTest, WithoutForecastsNothingIsChosen) {
+  EXPECT_EQ(MakePlan({}, Facts(), {kSlow}, 10).chosen, -1);
+  EXPECT_EQ(MakePlan(TwoCores(), Facts(), {}, 10).chosen, -1);
+}
+
+TEST(ArrivalWatchTest, SaysOnceThatItBecomesLateAndOnceThatItIsTimelyAgain) {
+  using Change = ArrivalWatch::Change;
+  ArrivalWatch watch({.deadline_seconds = 40, .predicted_seconds = 30, .tail_seconds = 1});
+  EXPECT_FALSE(watch.late());
+  EXPECT_DOUBLE_EQ(watch.outlook_seconds(), 30);
+  EXPECT_EQ(watch.Update(2, 8, 100, 1.0), Change::kNone);  // one batch says little
+  EXPECT_DOUBLE_EQ(watch.outlook_seconds(), 30);
+  EXPECT_EQ(watch.Update(8, 16, 100, 2.0), Change::kBecameLate);
+  EXPECT_DOUBLE_EQ(watch.outlook_seconds(), 8 + 84 / 2.0 + 1);
+  EXPECT_EQ(watch.Update(9, 17, 100, 8.0), Change::kNone);  // in the middle of a batch
+  EXPECT_EQ(watch.Update(12, 24, 100, 2.0), Change::kNone);
+  EXPECT_EQ(watch.Update(12, 32, 100, 2.6), Change::kNone);  // 39.2 s: too close to call
+  EXPECT_EQ(watch.Update(13, 40, 100, 4.0), Change::kBecameTimely);
+  EXPECT_FALSE(watch.late());
+}
+
+TEST(ArrivalWatchTest, WithoutADeadlineItOnlyLooksOut) {
+  ArrivalWatch watch({.predicted_seconds = 5});
+  EXPECT_EQ(watch.Update(10, 16, 32, 1.0), ArrivalWatch::Change::kNone);
+  EXPECT_DOUBLE_EQ(watch.outlook_seconds(), 26);
+}
+
+}  // namespace
+}  // namespace octoscale

@@ -1,0 +1,41 @@
+// Measuring the parts of the work, for a calibration and for one clip.
+//
+// Processor time is that of the whole process: whatever else runs in it meanwhile is counted too.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/status.h"
+#include "models/model_upscaler.h"
+#include "planner/calibration.h"
+#include "video/video_reader.h"
+#include "video/video_writer.h"
+
+namespace octoscale {
+
+// Adds the rows that FindEngine() needs for frames of `pixels` where they lack: the measured sizes
+// around it. A size that would take longer than a few seconds is left out. `added`: whether there
+// were any. Errors: those of CreateModelUpscaler and Engine::PredictBatch.
+Status CalibrateEngine(const ModelRequest& request, double pixels, const CancelToken& cancel,
+                       Calibration* calibration, bool* added);
+
+// Adds the row of options.codec and options.preset where it lacks, measured at the encoder's
+// default quality on a synthetic moving picture. Errors: those of VideoWriter.
+Status CalibrateEncoder(const EncoderOptions& options, const CancelToken& cancel,
+                        Calibration* calibration, bool* added);
+
+struct ProbeRequest {
+  std::string input;
+  ReaderOptions reader;
+  ModelRequest model;                // in the calibration
+  EncoderOptions encoder;            // its preset doesn't count
+  std::vector<std::string> presets;  // to encode the piece with; in the calibration
+};
+
+// Decodes a few frames, upscales a piece of them and encodes it; about a second.
+Result<ClipProbe> ProbeClip(const ProbeRequest& request, const Calibration& calibration,
+                            const CancelToken& cancel);
+
+}  // namespace octoscale

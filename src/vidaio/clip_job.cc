@@ -1,0 +1,131 @@
+#include "vidaio/clip_job.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "planner/arrival_watch.h"
+#include "vidaio/answer_size.h"
+#include "vidaio/clip_plan.h"
+#include "vidaio/clip_setup.h"
+
+namespace octoscale {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// What the planner decided, and the watch over it while the clip runs.
+class DeadlineKeeper {
+ public:
+  DeadlineKeeper(const ClipJob& job, const ClipEvents& events, Clock::time_point start)
+      : job_(job), events_(events), start_(start) {}
+
+  // Chooses, and changes `setup` accordingly. Nothing to do without a deadline.
+  Status Plan(const CancelToken& cancel, ClipSetup* setup);
+  void OnProgress(const PipelineProgress& progress);
+  double predicted_seconds() const { return predicted_seconds_; }
+
+ private:
+  void Say(const std::string& text) const {
+    if (events_.notice) events_.notice(text);
+  }
+
+  const ClipJob& job_;
+  const ClipEvents& events_;
+  Clock::time_point start_;
+  double predicted_seconds_ = 0;
+  std::optional<ArrivalWatch> watch_;
+};
+
+Status DeadlineKeeper::Plan(const CancelToken& cancel, ClipSetup* setup) {
+  if (job_.deadline_seconds <= 0) return OkStatus();
+  OCTO_ASSIGN_OR_RETURN(const ClipPlan plan, PlanClip(job_, cancel));
+  if (!plan.plan.fits) {
+    const std::string text = NothingFitsText(plan);
+    if (job_.late == LatePolicy::kRefuse) return DeadlineExceeded(job_.input + ": " + text);
+    Say(text + "; going on all the same");
+  }
+  const Forecast& best = plan.plan.best();
+  setup->model.model = best.choice.model;
+  setup->pipeline.writer.encoder.preset = best.choice.preset;
+  predicted_seconds_ = plan.planning_seconds + best.seconds;
+  Say("chosen: " + ChoiceText(best) + "; about " + ShortSeconds(predicted_seconds_) + " of " +
+      ShortSeconds(job_.deadline_seconds));
+  const double frames = static_cast<double>(plan.facts.frames);
+  const double encoder_wall = best.encoder_cpu / plan.machine.threads;
+  watch_.emplace(ArrivalWatch::Options{
+      .deadline_seconds = job_.deadline_seconds,
+      .predicted_seconds = predicted_seconds_,
+      .tail_seconds = encoder_wall * std::min(1.0, plan.facts.batch_frames / frames),
+      .batch_frames = plan.facts.batch_frames});
+  return OkStatus();
+}
+
+void DeadlineKeeper::OnProgress(const PipelineProgress& progress) {
+  double outlook = 0;
+  if (watch_) {
+    const auto change = watch_->Update(SecondsSince(start_), progress.frames_done,
+                                       progress.frames_total, progress.fps);
+    outlook = watch_->outlook_seconds();
+    if (change == ArrivalWatch::Change::kBecameLate) {
+      Say("it will be late: about " + ShortSeconds(outlook) + " instead of " +
+          ShortSeconds(job_.deadline_seconds) + " (" + ShortSeconds(predicted_seconds_) +
+          " were predicted)");
+    } else if (change == ArrivalWatch::Change::kBecameTimely) {
+      Say("in time again: about " + ShortSeconds(outlook));
+    }
+  }
+  if (events_.progress) events_.progress({progress, outlook});
+}
+
+Result<std::unique_ptr<FrameUpscaler>> MakeUpscaler(const ClipJob& job, const ModelRequest& request,
+                                                    std::string* precision) {
+  if (job.make_upscaler) return job.make_upscaler(request);
+  OCTO_ASSIGN_OR_RETURN(std::unique_ptr<EngineUpscaler> engine, CreateModelUpscaler(request));
+  *precision = PrecisionName(engine->engine().options().precision);
+  return std::unique_ptr<FrameUpscaler>(std::move(engine));
+}
+
+}  // namespace
+
+Result<ClipReport> RunClip(const ClipJob& job, const ClipEvents& events,
+                           const CancelToken& cancel) {
+  const Clock::time_point start = Clock::now();
+  ClipReport report;
+  OCTO_ASSIGN_OR_RETURN(ClipSetup setup, SetUpClip(job));
+  OCTO_RETURN_IF_ERROR(CheckPipelineOutput(job.input, job.output, setup.pipeline));
+  DeadlineKeeper keeper(job, events, start);
+  OCTO_RETURN_IF_ERROR(keeper.Plan(cancel, &setup));
+  WriterOptions& writer = setup.pipeline.writer;
+  if (job.task) {
+    writer.before_naming = [rules =
+                                AnswerSizeRules{setup.bytes_max, job.sizes_taken, writer.encoder},
+                            cancel, &report](const std::string& path) {
+      return FitAnswer(path, rules, cancel, &report.encoded_again);
+    };
+  }
+  OCTO_ASSIGN_OR_RETURN(const std::unique_ptr<FrameUpscaler> upscaler,
+                        MakeUpscaler(job, setup.model, &report.precision));
+  OCTO_ASSIGN_OR_RETURN(report.video,
+                        RunPipeline(
+                            job.input, job.output, *upscaler, setup.pipeline,
+                            [&](const PipelineProgress& now) { keeper.OnProgress(now); }, cancel));
+  report.model = upscaler->info().model;
+  report.encoder_preset = writer.encoder.preset;
+  report.bytes_max = setup.bytes_max;
+  report.seconds = SecondsSince(start);
+  report.predicted_seconds = keeper.predicted_seconds();
+  report.deadline_seconds = job.deadline_seconds;
+  if (job.deadline_seconds > 0 && report.seconds > job.deadline_seconds && events.notice) {
+    events.notice("late: " + ShortSeconds(report.seconds) + " instead of " +
+                  ShortSeconds(job.deadline_seconds));
+  }
+  return report;
+}
+
+}  // namespace octoscale
