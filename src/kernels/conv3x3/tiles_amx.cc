@@ -148,11 +148,11 @@ class TileConv {
     const int count = taps_ * chunks_;
     for (int r = 0; r < rows_; ++r) {
       if (count >= 32) {
-        Multiply<kTiles, kVectors>(work_->steps[r], count, x, weights, work_->sums, pending);
+        Multiply<kTiles, kVectors, true>(work_->steps[r], count, x, weights, pending);
       } else if (count >= 16) {
-        Multiply<kTiles, 2 * kVectors>(work_->steps[r], count, x, weights, work_->sums, pending);
+        Multiply<kTiles, 2 * kVectors, kGroups == 2>(work_->steps[r], count, x, weights, pending);
       } else {
-        Multiply<kTiles, 4 * kVectors>(work_->steps[r], count, x, weights, work_->sums, pending);
+        Multiply<kTiles, 4 * kVectors, false>(work_->steps[r], count, x, weights, pending);
       }
       pending->SetChannel(conv_, group * 16);
       pending->Start(work_->sums, first_row_ + (r << up_) + phase_row_, (x << up_) + phase_column_,
@@ -163,10 +163,12 @@ class TileConv {
   // Sums of kTiles * 16 pixels x kGroups * 16 outputs. Between the multiplications, which the tile
   // unit does on its own, the vector units finish the block before, kFinish pixels in each of the
   // last steps: the first ones still wait for its sums.
-  template <int kTiles, int kFinish, int kGroups>
-  static __attribute__((noinline)) void Multiply(const Step* step, int count, ptrdiff_t x,
-                                                 const std::byte* w, float* sums,
-                                                 TileBlock<kOutput, kGroups>* pending) {
+  // kStream: the weights are too many for L1, in which the pixels shall stay.
+  template <int kTiles, int kFinish, bool kStream, int kGroups>
+  __attribute__((noinline)) void Multiply(const Step* step, int count, ptrdiff_t x,
+                                          const std::byte* w,
+                                          TileBlock<kOutput, kGroups>* pending) const {
+    float* sums = work_->sums;
     _tile_zero(0);
     if constexpr (kTiles > 1) _tile_zero(1);
     if constexpr (kGroups > 1 || kTiles > 2) _tile_zero(2);
@@ -177,10 +179,10 @@ class TileConv {
     const Step* middle = step + (count - finishing);
     const Step* end = step + count;
     for (; step != middle; ++step, w += kGroups * kTileBytes) {
-      MultiplyStep<kTiles, kGroups>(*step, x, w);
+      MultiplyStep<kTiles, kGroups, kStream>(*step, x, w);
     }
     for (; step != end; ++step, w += kGroups * kTileBytes) {
-      MultiplyStep<kTiles, kGroups>(*step, x, w);
+      MultiplyStep<kTiles, kGroups, kStream>(*step, x, w);
       block.template FinishPixels<kFinish>();
     }
     pending->SetFinished();
@@ -190,14 +192,19 @@ class TileConv {
     if constexpr (kGroups * kTiles > 2) _tile_stored(3, sums + 3 * kTileFloats, 64);
   }
 
-  template <int kTiles, int kGroups>
+  template <int kTiles, int kGroups, bool kStream>
   static inline __attribute__((always_inline)) void MultiplyStep(const Step& step, ptrdiff_t x,
                                                                  const std::byte* w) {
     const ptrdiff_t stride = step.stride;
     const std::byte* pixels = step.pixels + x * stride;
-    _tile_loadd(6, w, 64);
+    if constexpr (kStream) {
+      _tile_stream_loadd(6, w, 64);
+    } else {
+      _tile_loadd(6, w, 64);
+    }
     _tile_loadd(4, pixels, stride);
-    if constexpr (kGroups > 1) _tile_loadd(7, w + kTileBytes, 64);
+    if constexpr (kGroups > 1 && kStream) _tile_stream_loadd(7, w + kTileBytes, 64);
+    if constexpr (kGroups > 1 && !kStream) _tile_loadd(7, w + kTileBytes, 64);
     if constexpr (kTiles > 1) _tile_loadd(5, pixels + 16 * stride, stride);
     _tile_dpbf16ps(0, 4, 6);
     if constexpr (kGroups > 1) _tile_dpbf16ps(2, 4, 7);
