@@ -145,12 +145,15 @@ class TileConv {
   void RunColumn(int group, int x, int pixels, const std::byte* weights,
                  TileBlock<kOutput, kGroups>* pending) {
     constexpr int kVectors = 2 / kGroups;  // a pixel of two groups or two pixels of one
+    // A step reads 1 KB of weights a group; up to 36 KB stay in L1.
     const int count = taps_ * chunks_;
     for (int r = 0; r < rows_; ++r) {
       if (count >= 32) {
         Multiply<kTiles, kVectors, true>(work_->steps[r], count, x, weights, pending);
+      } else if (kGroups == 2 && count > 18) {
+        Multiply<kTiles, 2 * kVectors, true>(work_->steps[r], count, x, weights, pending);
       } else if (count >= 16) {
-        Multiply<kTiles, 2 * kVectors, kGroups == 2>(work_->steps[r], count, x, weights, pending);
+        Multiply<kTiles, 2 * kVectors, false>(work_->steps[r], count, x, weights, pending);
       } else {
         Multiply<kTiles, 4 * kVectors, false>(work_->steps[r], count, x, weights, pending);
       }
