@@ -10,6 +10,7 @@ a run down. Standard library only.
 
 import argparse
 import json
+import os
 import signal
 import socket
 import struct
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 import zlib
 
 WIDTH, HEIGHT, SCALE, BATCH = 640, 360, 4, 8
@@ -184,12 +186,28 @@ def report(what, found, base, target):
     print(f"{what}: {found:.2f} of {base:.2f}, {100 * ratio:.1f} % (wanted: {target})", flush=True)
 
 
+def metrics_of(port):
+    """Name -> value of the worker's metrics that have no labels."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    return {name: float(value) for name, value in
+            (line.split(" ", 1) for line in lines if not line.startswith("#") and "{" not in line)}
+
+
 def bench_throughput(args, what, request, target):
     engine, worker = 0.0, 0.0
     with Worker(args.binary, "-s", str(SCALE), "-m", args.model) as server:
         for _ in range(args.rounds):
+            before, start = metrics_of(server.port), time.monotonic()
             worker = max(worker, BATCH * closed_loop(server.port, request, 3, args.seconds))
+            spent, wall = metrics_of(server.port), time.monotonic() - start
+            spent = {name: value - before.get(name, 0.0) for name, value in spent.items()}
             engine = max(engine, engine_fps(args.binary, args.model, args.seconds))
+            # Of the time that all cores have in the time of a batch.
+            share = spent["octoscale_codec_cpu_seconds_total"] / os.cpu_count() / wall
+            busy = spent["octoscale_inference_seconds_sum"] / wall
+            print(f"{what}: decoding and encoding take {100 * share:.1f} % of a batch's time (wanted: "
+                  f"<= 15 %); a batch is computed {100 * busy:.1f} % of the time", flush=True)
     report(what + ", frames/s of worker and engine", worker, engine, target)
 
 

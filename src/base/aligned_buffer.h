@@ -2,10 +2,11 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <new>
+#include <utility>
+
+#include "base/block_cache.h"
 
 namespace octoscale {
 
@@ -13,29 +14,34 @@ namespace octoscale {
 template <typename T>
 class AlignedBuffer {
  public:
-  static constexpr size_t kAlignment = 64;
+  static constexpr size_t kAlignment = kBlockAlignment;
 
   AlignedBuffer() = default;
   explicit AlignedBuffer(size_t size) : size_(size) {
-    const size_t bytes = (size * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
-    data_.reset(static_cast<T*>(std::aligned_alloc(kAlignment, bytes ? bytes : kAlignment)));
-    if (!data_) throw std::bad_alloc();
+    data_ = static_cast<T*>(TakeBlock(size_bytes()));
+    if (data_ == nullptr) throw std::bad_alloc();
   }
+  AlignedBuffer(AlignedBuffer&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
+    AlignedBuffer taken(std::move(other));
+    std::swap(data_, taken.data_);
+    std::swap(size_, taken.size_);
+    return *this;
+  }
+  ~AlignedBuffer() { GiveBlock(data_, size_bytes()); }
 
-  T* data() { return data_.get(); }
-  const T* data() const { return data_.get(); }
+  T* data() { return data_; }
+  const T* data() const { return data_; }
   size_t size() const { return size_; }
   size_t size_bytes() const { return size_ * sizeof(T); }
   bool empty() const { return size_ == 0; }
-  T& operator[](size_t i) { return data_.get()[i]; }
-  const T& operator[](size_t i) const { return data_.get()[i]; }
-  void Zero() { std::memset(data_.get(), 0, size_bytes()); }
+  T& operator[](size_t i) { return data_[i]; }
+  const T& operator[](size_t i) const { return data_[i]; }
+  void Zero() { std::memset(data_, 0, size_bytes()); }
 
  private:
-  struct Free {
-    void operator()(T* p) const { std::free(p); }
-  };
-  std::unique_ptr<T, Free> data_;
+  T* data_ = nullptr;
   size_t size_ = 0;
 };
 

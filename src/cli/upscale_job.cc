@@ -210,6 +210,7 @@ bool JobRunner::FinishedEarlier(const std::string& output) const {
   if (job_.pipeline.journal.mode != JournalMode::kResume || job_.overwrite) return false;
   std::error_code error;
   if (!fs::exists(output, error)) return false;
+  RemoveEmptyJournalDirectory(output);
   const auto kept = FindKeptWork(output);
   return kept.ok() && !kept->has_value();
 }

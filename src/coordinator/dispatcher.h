@@ -52,7 +52,7 @@ struct JobOutcome {
   Status status;
   // Set with an error: the batch itself failed on several workers, so one of its frames may be bad.
   bool batch_failed = false;
-  std::vector<uint8_t> body;  // when ok
+  ByteBuffer body;          // when ok
   size_t pixel_offset = 0;    // of the tensor in `body`
 };
 

@@ -148,7 +148,7 @@ size_t Client::Impl::OnBody(char* bytes, size_t size, size_t count, void* transf
 }
 
 size_t Client::Impl::AppendBody(const char* bytes, size_t length, Transfer* self) {
-  std::vector<uint8_t>& body = self->answer.body;
+  ByteBuffer& body = self->answer.body;
   long status = 0;
   curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &status);
   const uint64_t most = status == 200 ? self->request.answer_bytes_max : kErrorBytesMax;

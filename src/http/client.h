@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/block_cache.h"
 #include "base/status.h"
 #include "http/message.h"
 
@@ -46,7 +47,7 @@ struct ClientAnswer {
   std::string error;  // of a failure, for people
   int status = 0;
   std::vector<Field> fields;
-  std::vector<uint8_t> body;
+  ByteBuffer body;
 
   // Value of the first field of this name, or empty.
   std::string_view Header(std::string_view name) const;

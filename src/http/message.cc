@@ -51,6 +51,12 @@ BodyPiece BodyPiece::Own(std::vector<uint8_t> bytes) {
   return {std::move(owner), view};
 }
 
+BodyPiece BodyPiece::Own(ByteBuffer bytes) {
+  auto owner = std::make_shared<const ByteBuffer>(std::move(bytes));
+  const std::span<const uint8_t> view(*owner);
+  return {std::move(owner), view};
+}
+
 Response TextResponse(int status, std::string_view content_type, std::string text) {
   Response response;
   response.head.status = status;

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/block_cache.h"
+
 namespace octoscale::http {
 
 struct Field {
@@ -51,6 +53,7 @@ struct BodyPiece {
 
   static BodyPiece Own(std::string text);
   static BodyPiece Own(std::vector<uint8_t> bytes);
+  static BodyPiece Own(ByteBuffer bytes);
 };
 
 struct ResponseHead {

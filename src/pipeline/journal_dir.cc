@@ -194,6 +194,14 @@ void JournalDir::Remove() {
   unlink(JournalPath().c_str());
 }
 
+void RemoveEmptyJournalDirectory(const std::string& output) {
+  const std::string path = JournalDirectory(output);
+  std::error_code error;
+  if (!fs::is_directory(path, error) || !fs::is_empty(path, error) || error) return;
+  // Opened for its lock; the destructor removes it.
+  static_cast<void>(JournalDir::Open(output));
+}
+
 Result<std::optional<KeptWork>> FindKeptWork(const std::string& output) {
   const std::string directory = JournalDirectory(output);
   const std::string path = directory + "/journal";

@@ -72,6 +72,10 @@ struct KeptWork {
 // Whether `output` is the file that the journal's run joined.
 bool IsJoinedOutput(const std::string& output, const Journal& journal);
 
+// A run that was killed in its last moment may have left the directory with nothing in it: removed,
+// unless a run is just about to use it.
+void RemoveEmptyJournalDirectory(const std::string& output);
+
 // nullopt when nothing is worth keeping. Takes no lock and changes nothing. Errors: those of
 // ParseJournal, IoError.
 Result<std::optional<KeptWork>> FindKeptWork(const std::string& output);

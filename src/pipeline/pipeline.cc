@@ -369,6 +369,7 @@ Result<Sinks> OpenSink(const std::string& output, const VideoReader& reader, Fra
 Status CheckPipelineOutput(const std::string& input, const std::string& output,
                            const PipelineOptions& options) {
   WriterOptions writer = options.writer;
+  RemoveEmptyJournalDirectory(output);
   if (options.journal.mode == JournalMode::kResume && !writer.overwrite) {
     // Only the journal was left to remove: going on replaces nothing.
     const auto kept = FindKeptWork(output);

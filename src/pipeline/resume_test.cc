@@ -340,6 +340,22 @@ TEST_F(ResumeTest, LostWhileJoining) {
   EXPECT_THAT(dir_.Names(), ElementsAre("in.mp4", "out.mp4"));
 }
 
+TEST_F(ResumeTest, AnEmptyDirectoryThatAKillLeftIsRemoved) {
+  WriteAll(output_, "complete");
+  fs::create_directory(JournalDirectory(output_));
+  EXPECT_EQ(Resume().status().code(), StatusCode::kAlreadyExists);
+  EXPECT_THAT(dir_.Names(), ElementsAre("in.mp4", "out.mp4"));
+  fs::create_directory(JournalDirectory(output_));
+  {
+    const auto held = JournalDir::Open(output_);
+    ASSERT_TRUE(held.ok());
+    RemoveEmptyJournalDirectory(output_);
+    EXPECT_TRUE(fs::exists(JournalDirectory(output_))) << "a run is about to use it";
+  }
+  fs::remove(output_);
+  ExpectFinished(Resume(), kFrames);
+}
+
 TEST_F(ResumeTest, TwoRunsAtOnceAreRefused) {
   StopAfter(1);
   {

@@ -36,15 +36,7 @@ std::optional<Response> ImageHandler::OnHead(const http::RequestHead& head,
                            : context_->EstimateFrames(head.content_length, kTypicalPictureBytes);
   announced_ = head.content_length.has_value();
   body_left_ = head.content_length.value_or(0);
-  caller_ = context_->CallerOf(head);
-  Admission::Answer answer = context_->admission.Enter(caller_, estimate, body_left_);
-  if (!answer.grant) return ToResponse(context_->Refuse(answer.refusal));
-  grant_ = std::move(answer.grant);
-  if (deadline_) {
-    cancel_.SetDeadline(*deadline_);
-    exchange_->SetDeadline(*deadline_);
-  }
-  return std::nullopt;
+  return Enter(head, estimate, body_left_);
 }
 
 std::optional<Problem> ImageHandler::CheckHead(const http::RequestHead& head) {
@@ -185,7 +177,7 @@ void ImageHandler::PostDecode(size_t index, std::vector<uint8_t> bytes) {
   }
   auto box = std::make_shared<std::vector<uint8_t>>(std::move(bytes));
   context_->pool.Post(
-      [self = shared_from_this(), index, box] { self->DecodeItem(index, std::move(*box)); });
+      [self = Self<ImageHandler>(), index, box] { self->DecodeItem(index, std::move(*box)); });
 }
 
 void ImageHandler::DecodeItem(size_t index, std::vector<uint8_t> bytes) {
@@ -207,7 +199,6 @@ void ImageHandler::DecodeItem(size_t index, std::vector<uint8_t> bytes) {
 }
 
 std::optional<Problem> ImageHandler::Decode(std::span<const uint8_t> bytes, Image* image) {
-  const auto start = std::chrono::steady_clock::now();
   if (cancel_.stopped()) return http::ProblemOf(Cancelled("the request ended"));
   const int unreadable = kind_ == Kind::kSingle ? 415 : 422;
   ImageLimits limits;
@@ -222,10 +213,10 @@ std::optional<Problem> ImageHandler::Decode(std::span<const uint8_t> bytes, Imag
   auto header = ReadImageHeader(bytes, limits);
   if (!header.ok()) return refuse(header.status());
   if (auto problem = ReserveDecoded(*header)) return problem;
+  const CodecTimer timer(context_->metrics, context_->metrics.decode_seconds);
   auto decoded = DecodeImage(bytes, limits);
   if (!decoded.ok()) return refuse(decoded.status());
   *image = std::move(*decoded);
-  context_->metrics.decode_seconds.Observe(SecondsSince(start));
   return std::nullopt;
 }
 
@@ -252,7 +243,15 @@ void ImageHandler::Begin() {
     const Refusal refusal = grant_->SetFrames(static_cast<int>(good_.size()));
     if (refusal != Refusal::kNone) problem = context_->Refuse(refusal);
   }
-  if (!problem) return StartJob();
+  if (!problem) {
+    std::vector<JobUnit> units;
+    try {
+      MakeUnits(&units);
+      return StartJob(std::move(units));
+    } catch (const std::bad_alloc&) {
+      problem = http::ProblemOf(ResourceExhausted("not enough memory for the pictures"));
+    }
+  }
   ended_ = true;
   items_.clear();
   grant_.reset();
@@ -294,8 +293,8 @@ JobUnit ImageHandler::MakeUnit(Item* item) const {
   if (item->image.alpha) unit.frames.push_back(AlphaAsFrame(*item->image.alpha));
   auto source = std::make_shared<Image>(std::move(item->image));
   unit.encode = [context = context_, source,
-                 scale = key_.scale](std::vector<Frame> frames) -> Result<std::vector<uint8_t>> {
-    const auto start = std::chrono::steady_clock::now();
+                 scale = key_.scale](std::vector<Frame> frames) -> Result<http::BodyPiece> {
+    const CodecTimer timer(context->metrics, context->metrics.encode_seconds);
     ImageView view(frames[0]);
     AlphaPlane alpha;
     if (source->alpha) {
@@ -303,63 +302,21 @@ JobUnit ImageHandler::MakeUnit(Item* item) const {
       view.alpha = &alpha;
     }
     view.icc_profile = source->icc_profile;
-    auto png = EncodePng(view);
-    context->metrics.encode_seconds.Observe(SecondsSince(start));
-    return png;
+    OCTO_ASSIGN_OR_RETURN(std::vector<uint8_t> png, EncodePng(view));
+    return http::BodyPiece::Own(std::move(png));
   };
   return unit;
 }
 
-void ImageHandler::StartJob() {
-  std::vector<JobUnit> units;
+void ImageHandler::MakeUnits(std::vector<JobUnit>* units) {
   EntryNames names;
   for (size_t i = 0, next = 0; i < items_.size(); ++i) {
     std::string name = names.Next(items_[i].sent_name);
     if (next == good_.size() || good_[next] != i) continue;
     ++next;
     names_.push_back(std::move(name));
-    try {
-      units.push_back(MakeUnit(&items_[i]));
-    } catch (const std::bad_alloc&) {
-      ended_ = true;
-      return exchange_->Send(
-          ToResponse(http::ProblemOf(ResourceExhausted("not enough memory for the pictures"))));
-    }
-    frames_left_ += units.back().frames.size();
+    units->push_back(MakeUnit(&items_[i]));
   }
-  UpscaleJob::Options options;
-  options.key = key_;
-  options.caller = caller_;
-  options.batch_frames = static_cast<size_t>(context_->options.batch_frames);
-  options.deadline = deadline_;
-  UpscaleJob::Sink sink;
-  const auto self = shared_from_this();
-  sink.on_output = [self](size_t unit, http::BodyPiece piece) {
-    self->OnOutput(unit, std::move(piece));
-  };
-  sink.on_done = [self] { self->OnDone(); };
-  sink.on_error = [self](size_t unit, const Status& status) { self->OnError(unit, status); };
-  sink.on_frames_done = [self](size_t frames) {
-    self->frames_left_ -= frames;
-    self->grant_->FramesDone(static_cast<int>(frames));
-    if (self->frames_left_ == 0) self->grant_->DropBytes();
-  };
-  job_ = std::make_shared<UpscaleJob>(std::move(options), &context_->scheduler, &context_->pool,
-                                      cancel_, std::move(sink));
-  job_->Start(std::move(units));
-}
-
-void ImageHandler::OnAbandoned(http::AbandonReason) {
-  cancel_.Cancel();
-  const std::lock_guard lock(mutex_);
-  ended_ = true;
-  if (job_) job_->Cancel();
-  grant_.reset();
-}
-
-void ImageHandler::OnSent(size_t unsent_bytes) {
-  const std::lock_guard lock(mutex_);
-  if (job_ && !ended_) job_->SetUnsentBytes(unsent_bytes);
 }
 
 }  // namespace octoscale::worker

@@ -2,36 +2,30 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "http/handler.h"
 #include "http/multipart.h"
 #include "image/image.h"
 #include "worker/entry_names.h"
-#include "worker/upscale_job.h"
-#include "worker/worker_context.h"
+#include "worker/job_handler.h"
 #include "worker/zip_writer.h"
 
 namespace octoscale::worker {
 
 // Pictures are decoded on the pool while the body still arrives; the upscaling begins when all are
 // decoded, so that a bad one is refused before any work.
-class ImageHandler : public http::RequestHandler,
-                     public std::enable_shared_from_this<ImageHandler> {
+class ImageHandler : public JobHandler {
  public:
   enum class Kind { kBatch, kSingle };
 
-  ImageHandler(WorkerContext* context, Kind kind) : context_(context), kind_(kind) {}
+  ImageHandler(WorkerContext* context, Kind kind) : JobHandler(context), kind_(kind) {}
 
   std::optional<http::Response> OnHead(const http::RequestHead& head,
                                        std::shared_ptr<http::Exchange> exchange) override;
   std::optional<http::Response> OnBody(std::span<const uint8_t> bytes) override;
   void OnBodyEnd() override;
-  void OnAbandoned(http::AbandonReason reason) override;
-  void OnSent(size_t unsent_bytes) override;
 
  private:
   // One input, bad or good.
@@ -57,23 +51,17 @@ class ImageHandler : public http::RequestHandler,
   void Begin();
   std::optional<http::Problem> CheckItems();
   JobUnit MakeUnit(Item* item) const;
-  void StartJob();
+  void MakeUnits(std::vector<JobUnit>* units);
 
-  // The job's sink; never two at a time.
   void StartAnswer();
-  void OnOutput(size_t unit, http::BodyPiece piece);
-  void OnDone();
-  void OnError(size_t unit, const Status& status);
+  void OnOutput(size_t unit, http::BodyPiece piece) override;
+  void OnDone() override;
+  void OnError(size_t unit, const Status& status) override;
+  void DropInputs() override { items_.clear(); }
   std::string ErrorsJson() const;
 
-  WorkerContext* const context_;
   const Kind kind_;
-  std::shared_ptr<http::Exchange> exchange_;
-  std::string caller_;
-  CancelToken cancel_;
-  std::optional<std::chrono::steady_clock::time_point> deadline_;
   RequestOptions request_;
-  UpscalerKey key_;
 
   // I/O thread only, until the body is complete.
   std::optional<http::MultipartParser> multipart_;  // null: the body is the picture
@@ -84,18 +72,13 @@ class ImageHandler : public http::RequestHandler,
   bool announced_ = false;  // the grant covers the whole body
   uint64_t body_left_ = 0;  // of the announced length
 
-  std::mutex mutex_;
-  std::unique_ptr<Admission::Grant> grant_;
+  // With the lock, until the job starts.
   std::vector<Item> items_;
   std::vector<size_t> good_;  // unit i of the job is items_[good_[i]]
   size_t decoding_ = 0;
   uint64_t decoded_bytes_ = 0;
   bool body_complete_ = false;
-  bool ended_ = false;  // abandoned or answered with a problem
-  std::shared_ptr<UpscaleJob> job_;
 
-  bool answer_started_ = false;
-  size_t frames_left_ = 0;
   std::vector<std::string> names_;  // of the results, by unit
   ZipWriter zip_;
 };

@@ -21,17 +21,9 @@ std::optional<Response> InferHandler::OnHead(const http::RequestHead& head,
   exchange_ = std::move(exchange);
   if (auto problem = context_->NotServing()) return ToResponse(*problem);
   if (auto problem = CheckFields(head)) return ToResponse(*problem);
-  caller_ = context_->CallerOf(head);
   // The JSON, which says how many they are, comes first in the body and corrects this.
   const int estimate = context_->EstimateFrames(body_bytes_, kTypicalFrameBytes);
-  Admission::Answer answer = context_->admission.Enter(caller_, estimate, body_bytes_);
-  if (!answer.grant) return ToResponse(context_->Refuse(answer.refusal));
-  grant_ = std::move(answer.grant);
-  if (deadline_) {
-    cancel_.SetDeadline(*deadline_);
-    exchange_->SetDeadline(*deadline_);
-  }
-  return std::nullopt;
+  return Enter(head, estimate, body_bytes_);
 }
 
 std::optional<Problem> InferHandler::CheckFields(const http::RequestHead& head) {
@@ -107,15 +99,15 @@ std::optional<Response> InferHandler::OnBody(std::span<const uint8_t> bytes) {
       const std::lock_guard lock(mutex_);
       ++unpacking_;
     }
-    auto box = std::make_shared<std::vector<uint8_t>>(std::exchange(filling_, {}));
-    context_->pool.Post([self = shared_from_this(), index = filled_++, box] {
+    auto box = std::make_shared<ByteBuffer>(std::exchange(filling_, {}));
+    context_->pool.Post([self = Self<InferHandler>(), index = filled_++, box] {
       self->UnpackFrame(index, std::move(*box));
     });
   }
   return std::nullopt;
 }
 
-void InferHandler::UnpackFrame(size_t index, std::vector<uint8_t> bytes) {
+void InferHandler::UnpackFrame(size_t index, ByteBuffer bytes) {
   JobUnit unit;
   try {
     const ptrdiff_t stride = ptrdiff_t{3} * request_.size.width * SampleBytes(request_.type);
@@ -124,53 +116,30 @@ void InferHandler::UnpackFrame(size_t index, std::vector<uint8_t> bytes) {
     return exchange_->Send(
         ToResponse(http::ProblemOf(ResourceExhausted("not enough memory for the frames"))));
   }
-  unit.encode = [context = context_](std::vector<Frame> frames) -> Result<std::vector<uint8_t>> {
-    const auto start = std::chrono::steady_clock::now();
+  unit.encode = [context = context_](std::vector<Frame> frames) -> Result<http::BodyPiece> {
+    const CodecTimer timer(context->metrics, context->metrics.encode_seconds);
     const Frame& frame = frames[0];
     const ptrdiff_t stride = ptrdiff_t{3} * frame.width() * SampleBytes(frame.sample_type());
-    std::vector<uint8_t> out(static_cast<size_t>(stride) * static_cast<size_t>(frame.height()));
+    ByteBuffer out(static_cast<size_t>(stride) * static_cast<size_t>(frame.height()));
     FrameToInterleaved(frame, out.data(), stride);
-    context->metrics.encode_seconds.Observe(SecondsSince(start));
-    return out;
+    return http::BodyPiece::Own(std::move(out));
   };
   const std::lock_guard lock(mutex_);
   --unpacking_;
-  if (abandoned_) return;
+  if (ended_) return;
   units_[index] = std::move(unit);
-  if (body_complete_ && unpacking_ == 0) StartJob();
+  if (body_complete_ && unpacking_ == 0) StartJob(std::move(units_));
 }
 
 void InferHandler::OnBodyEnd() {
   const std::lock_guard lock(mutex_);
   body_complete_ = true;
-  if (unpacking_ == 0 && !abandoned_) StartJob();
+  if (unpacking_ == 0 && !ended_) StartJob(std::move(units_));
 }
 
-void InferHandler::StartJob() {
-  frames_left_ = units_.size();
-  UpscaleJob::Options options;
-  options.key = key_;
-  options.caller = caller_;
-  options.batch_frames = static_cast<size_t>(context_->options.batch_frames);
-  options.deadline = deadline_;
-  UpscaleJob::Sink sink;
-  const auto self = shared_from_this();
-  sink.on_output = [self](size_t index, http::BodyPiece piece) {
-    self->OnOutput(index, std::move(piece));
-  };
-  sink.on_done = [self] { self->exchange_->Finish(); };
-  sink.on_error = [self](size_t, const Status& status) {
-    if (self->answer_started_) return self->exchange_->Abort();
-    self->exchange_->Send(ToResponse(http::ProblemOf(status)));
-  };
-  sink.on_frames_done = [self](size_t frames) {
-    self->grant_->FramesDone(static_cast<int>(frames));
-    self->frames_left_ -= frames;
-    if (self->frames_left_ == 0) self->grant_->DropBytes();
-  };
-  job_ = std::make_shared<UpscaleJob>(std::move(options), &context_->scheduler, &context_->pool,
-                                      cancel_, std::move(sink));
-  job_->Start(std::move(units_));
+void InferHandler::OnError(size_t, const Status& status) {
+  if (answer_started_) return exchange_->Abort();
+  exchange_->Send(ToResponse(http::ProblemOf(status)));
 }
 
 void InferHandler::OnOutput(size_t, http::BodyPiece piece) {
@@ -189,20 +158,6 @@ void InferHandler::OnOutput(size_t, http::BodyPiece piece) {
     exchange_->Write(http::BodyPiece::Own(std::move(json)));
   }
   exchange_->Write(std::move(piece));
-}
-
-void InferHandler::OnAbandoned(http::AbandonReason) {
-  cancel_.Cancel();
-  const std::lock_guard lock(mutex_);
-  abandoned_ = true;
-  units_.clear();
-  if (job_) job_->Cancel();
-  grant_.reset();
-}
-
-void InferHandler::OnSent(size_t unsent_bytes) {
-  const std::lock_guard lock(mutex_);
-  if (job_ && !abandoned_) job_->SetUnsentBytes(unsent_bytes);
 }
 
 }  // namespace octoscale::worker

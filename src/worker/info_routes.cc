@@ -87,6 +87,7 @@ Response ModelInfo(const WorkerContext& context, const ServedModel& model) {
                             {"parameters",
                              {{"octoscale_version", WorkerVersion()},
                               {"scales", model.scales},
+                              {"datatypes", {"UINT8", "UINT16"}},
                               {"fingerprints", fingerprints},
                               {"threads", context.cache.provider().threads()},
                               {"batch_frames", context.options.batch_frames},

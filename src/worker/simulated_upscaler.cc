@@ -11,11 +11,22 @@ namespace {
 
 constexpr int kScaleMax = 4;
 
+// With the scale known, the compiler turns the loops into vector instructions.
+template <typename T, int kScale>
+void RepeatRow(const T* in, T* out, int width) {
+  for (int x = 0; x < width; ++x) {
+    for (int i = 0; i < kScale; ++i) out[x * kScale + i] = in[x];
+  }
+}
+
 template <typename T>
 void RepeatRow(const uint8_t* in_bytes, uint8_t* out_bytes, int width, int scale) {
   const T* in = reinterpret_cast<const T*>(in_bytes);
   T* out = reinterpret_cast<T*>(out_bytes);
-  for (int x = 0; x < width; ++x) std::fill_n(out + x * scale, scale, in[x]);
+  if (scale == 1) return RepeatRow<T, 1>(in, out, width);
+  if (scale == 2) return RepeatRow<T, 2>(in, out, width);
+  if (scale == 3) return RepeatRow<T, 3>(in, out, width);
+  RepeatRow<T, 4>(in, out, width);
 }
 
 Frame RepeatPixels(const Frame& in, int scale) {

@@ -11,7 +11,7 @@ constexpr int kTicketsAhead = 2;
 
 // Bytes of an answer that count against the output budget until they are sent.
 struct HeldBytes {
-  std::vector<uint8_t> bytes;
+  http::BodyPiece piece;
   ByteHold hold;
 };
 
@@ -98,7 +98,7 @@ void UpscaleJob::OnTicketDone(size_t first, size_t count, Result<Ticket::Output>
 
 void UpscaleJob::EncodeUnit(size_t index, std::vector<Frame> frames,
                             std::shared_ptr<ByteHold> hold) {
-  std::function<Result<std::vector<uint8_t>>(std::vector<Frame>)> encode;
+  std::function<Result<http::BodyPiece>(std::vector<Frame>)> encode;
   {
     const std::lock_guard lock(mutex_);
     if (ended_) return;
@@ -109,24 +109,23 @@ void UpscaleJob::EncodeUnit(size_t index, std::vector<Frame> frames,
     raw_bytes += static_cast<uint64_t>(frame.width()) * frame.height() * Frame::kPlanes *
                  SampleBytes(frame.sample_type());
   }
-  Result<std::vector<uint8_t>> bytes = Internal("not encoded");
+  Result<http::BodyPiece> piece = Internal("not encoded");
   try {
-    bytes = encode(std::move(frames));
+    piece = encode(std::move(frames));
   } catch (const std::bad_alloc&) {
-    bytes = ResourceExhausted("not enough memory to encode the result");
+    piece = ResourceExhausted("not enough memory to encode the result");
   }
   const std::lock_guard lock(mutex_);
   if (ended_) return;
-  if (!bytes.ok()) return Fail(index, bytes.status());
+  if (!piece.ok()) return Fail(index, piece.status());
   // The frames are gone; their share of the hold now covers the encoded bytes, which are rarely
   // more.
   auto held = std::make_shared<HeldBytes>();
   held->hold = hold->Split(raw_bytes);
-  held->bytes = std::move(*bytes);
-  if (held->hold.bytes() > held->bytes.size()) {
-    held->hold.Shrink(held->hold.bytes() - held->bytes.size());
-  }
-  units_[index].output = {held, std::span<const uint8_t>(held->bytes)};
+  held->piece = std::move(*piece);
+  const std::span<const uint8_t> bytes = held->piece.bytes;
+  if (held->hold.bytes() > bytes.size()) held->hold.Shrink(held->hold.bytes() - bytes.size());
+  units_[index].output = {held, bytes};
   units_[index].ready = true;
   EmitReady();
 }

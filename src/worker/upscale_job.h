@@ -24,7 +24,7 @@ namespace octoscale::worker {
 struct JobUnit {
   std::vector<Frame> frames;
   // Turns the upscaled frames into bytes; runs on the pool, may be slow.
-  std::function<Result<std::vector<uint8_t>>(std::vector<Frame>)> encode;
+  std::function<Result<http::BodyPiece>(std::vector<Frame>)> encode;
 };
 
 // Thread-safe.

@@ -1,6 +1,7 @@
 #include "worker/worker_context.h"
 
 #include <algorithm>
+#include <ctime>
 #include <charconv>
 #include <cmath>
 
@@ -27,6 +28,12 @@ SchedulerMetrics MakeSchedulerMetrics(metrics::Registry* r) {
   return m;
 }
 
+double ThreadCpuSeconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
 }  // namespace
 
 const char* LifeStageName(LifeStage stage) {
@@ -49,11 +56,21 @@ WorkerMetrics::WorkerMetrics(metrics::Registry* r)
       decode_seconds(r->AddHistogram("octoscale_decode_seconds", "Time to decode one picture.",
                                      metrics::SecondsBuckets())),
       encode_seconds(r->AddHistogram("octoscale_encode_seconds", "Time to encode one result.",
-                                     metrics::SecondsBuckets())) {
+                                     metrics::SecondsBuckets())),
+      codec_cpu_seconds(r->AddCounter("octoscale_codec_cpu_seconds_total",
+                                      "Processor time of decoding and encoding.")) {
   for (const char* reason :
        {"queue_full", "caller_quota", "memory", "starting", "draining", "connections"}) {
     Rejected(reason);  // present from the start, so that rates can be taken
   }
+}
+
+CodecTimer::CodecTimer(const WorkerMetrics& metrics, metrics::Histogram& seconds)
+    : metrics_(metrics), seconds_(seconds), cpu_start_(ThreadCpuSeconds()) {}
+
+CodecTimer::~CodecTimer() {
+  seconds_.Observe(SecondsSince(start_));
+  metrics_.codec_cpu_seconds.Add(ThreadCpuSeconds() - cpu_start_);
 }
 
 metrics::Counter& WorkerMetrics::Rejected(const char* reason) const {

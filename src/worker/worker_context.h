@@ -30,6 +30,22 @@ struct WorkerMetrics {
   SchedulerMetrics scheduler;
   metrics::Histogram& decode_seconds;
   metrics::Histogram& encode_seconds;
+  metrics::Counter& codec_cpu_seconds;
+};
+
+// Measures one decoding or encoding, from its making to its end, on one thread.
+class CodecTimer {
+ public:
+  CodecTimer(const WorkerMetrics& metrics, metrics::Histogram& seconds);
+  ~CodecTimer();
+  CodecTimer(const CodecTimer&) = delete;
+  CodecTimer& operator=(const CodecTimer&) = delete;
+
+ private:
+  const WorkerMetrics& metrics_;
+  metrics::Histogram& seconds_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  const double cpu_start_;
 };
 
 // Thread-safe. Outlives all handlers.

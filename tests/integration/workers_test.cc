@@ -68,6 +68,18 @@ class WorkersTest : public ::testing::Test {
     return result;
   }
 
+  // Segments that the journal knows of.
+  int ClosedSegments() const {
+    const std::string path = folder_ / ".out.mp4.octoscale/journal";
+    const std::string journal = std::filesystem::exists(path) ? ReadFile(path) : "";
+    int segments = 0;
+    for (size_t at = 0; (at = journal.find("\"record\":\"segment\"", at)) != std::string::npos;
+         ++at) {
+      segments += journal.find('\n', at) != std::string::npos ? 1 : 0;
+    }
+    return segments;
+  }
+
   // The last "workers" event.
   static nlohmann::json WorkersEvent(const std::string& out) {
     nlohmann::json found;
@@ -203,6 +215,45 @@ TEST_F(WorkersTest, NobodyForLongerThanTheTimeoutFails) {
   EXPECT_THAT(result.err, HasSubstr("no worker took work for 1 s"));
   EXPECT_THAT(result.err, HasSubstr(worker.address()));
   EXPECT_FALSE(std::filesystem::exists(Output()));
+}
+
+// Started, killed twice in the middle, and gone on with: the frames of a run that nothing happened
+// to, whoever computes them.
+TEST_F(WorkersTest, AKilledCommandGoesOnOverWorkers) {
+  const std::vector<std::string> segments = {"--segment-frames", "16"};
+  std::vector<std::string> plain = Spawn(1, 0);
+  plain.insert(plain.end(), segments.begin(), segments.end());
+  ASSERT_EQ(RunProgram(plain).exit_code, 0);
+  const std::string expected = FrameHashes(Output());
+  std::filesystem::remove(Output());
+
+  std::vector<std::unique_ptr<WorkerProcess>> remote;
+  for (int i = 0; i < 3; ++i) remote.push_back(std::make_unique<WorkerProcess>(10));
+  for (const bool spawn : {true, false}) {
+    std::vector<std::string> command =
+        spawn ? Spawn(3, 10) : Command({"--workers", AddressList(remote)});
+    command.insert(command.end(), segments.begin(), segments.end());
+    command.push_back("--resume");
+    for (int kill = 1; kill <= 2; ++kill) {
+      Program program(command);
+      for (int tries = 0; tries < 20'000 && ClosedSegments() < 3 * kill; ++tries) {
+        ASSERT_FALSE(std::filesystem::exists(Output())) << "finished before it was killed";
+        std::this_thread::sleep_for(milliseconds(5));
+      }
+      const std::vector<pid_t> children = ChildrenOf(program.pid());
+      EXPECT_EQ(children.size(), spawn ? 3u : 0u);
+      program.Signal(SIGKILL);
+      program.Finish();
+      EXPECT_TRUE(WaitGone(children)) << "a worker outlived the command";
+    }
+    const int kept = ClosedSegments() * 16;
+    const ProgramResult result = RunProgram(command);
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_THAT(result.out, HasSubstr("\"frames_resumed\":" + std::to_string(kept)));
+    EXPECT_EQ(FrameHashes(Output()), expected);
+    EXPECT_THAT(folder_.Names(), ::testing::ElementsAre("out.mp4")) << "nothing else is left";
+    std::filesystem::remove(Output());
+  }
 }
 
 TEST_F(WorkersTest, TheLogTellsWhichWorkerHadWhichBatch) {

@@ -192,6 +192,25 @@ class OpenApiTest(unittest.TestCase):
                          for method in item}
             self.assertEqual(seen, described, "a described route that this test doesn't ask")
 
+    def test_heads_of_raw_frames_are_described_for_each_type_of_sample(self):
+        with Worker() as worker:
+            self.description = worker.get_json("/openapi.json")
+            schemas = self.description["components"]["schemas"]
+            offered = worker.get_json("/v2/models/simulated")["parameters"]["datatypes"]
+            self.assertEqual(offered, ["UINT8", "UINT16"])
+            for datatype in offered:
+                sample = b"\x12" if datatype == "UINT8" else b"\x12\x34"
+                body, headers = infer_body(2, 4, 3, sample * (2 * 4 * 3 * 3), datatype=datatype)
+                head = int(headers["Inference-Header-Content-Length"])
+                check_schema(json.loads(body[:head]), schemas["InferHead"], self.description)
+                status, fields, answer = worker.request("POST", "/v2/models/simulated/infer", body, headers)
+                self.assertEqual(status, 200)
+                head = int(fields["Inference-Header-Content-Length"])
+                described = json.loads(answer[:head])
+                check_schema(described, schemas["InferAnswerHead"], self.description)
+                self.assertEqual(described["outputs"][0]["datatype"], datatype)
+                self.assertEqual(answer[head:], sample * (4 * 2 * 4 * 3 * 3))
+
     def test_answers_while_starting_and_with_tokens(self):
         with tempfile.NamedTemporaryFile("w") as tokens:
             tokens.write("correct-horse-battery\n")

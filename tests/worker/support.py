@@ -103,13 +103,13 @@ class Worker:
 
 def read_all(connection):
     """Everything until the peer closes; (bytes, whether it broke off)."""
-    data = b""
+    data = bytearray()
     try:
-        while some := connection.recv(65536):
+        while some := connection.recv(1 << 20):
             data += some
-        return data, False
+        return bytes(data), False
     except ConnectionResetError:
-        return data, True
+        return bytes(data), True
 
 
 def rows_of(width, height, seed=0):
@@ -176,10 +176,10 @@ def form(parts):
     return body + b"--frontier--\r\n", {"Content-Type": "multipart/form-data; boundary=frontier"}
 
 
-def infer_body(frames, width, height, tensor, scale=2):
+def infer_body(frames, width, height, tensor, scale=2, datatype="UINT8"):
     """(body, headers) of an inference request on raw frames."""
     head = json.dumps({
-        "inputs": [{"name": "frames", "datatype": "UINT8", "shape": [frames, height, width, 3],
+        "inputs": [{"name": "frames", "datatype": datatype, "shape": [frames, height, width, 3],
                     "parameters": {"binary_data_size": len(tensor)}}],
         "parameters": {"scale": scale}}).encode()
     return head + tensor, {"Inference-Header-Content-Length": str(len(head)),

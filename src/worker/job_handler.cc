@@ -1,0 +1,60 @@
+#include "worker/job_handler.h"
+
+#include <utility>
+
+#include "http/problem.h"
+
+namespace octoscale::worker {
+
+std::optional<http::Response> JobHandler::Enter(const http::RequestHead& head, int estimate,
+                                                uint64_t bytes) {
+  caller_ = context_->CallerOf(head);
+  Admission::Answer answer = context_->admission.Enter(caller_, estimate, bytes);
+  if (!answer.grant) return http::ToResponse(context_->Refuse(answer.refusal));
+  grant_ = std::move(answer.grant);
+  if (deadline_) {
+    cancel_.SetDeadline(*deadline_);
+    exchange_->SetDeadline(*deadline_);
+  }
+  return std::nullopt;
+}
+
+void JobHandler::StartJob(std::vector<JobUnit> units) {
+  for (const JobUnit& unit : units) frames_left_ += unit.frames.size();
+  UpscaleJob::Options options;
+  options.key = key_;
+  options.caller = caller_;
+  options.batch_frames = static_cast<size_t>(context_->options.batch_frames);
+  options.deadline = deadline_;
+  UpscaleJob::Sink sink;
+  const auto self = shared_from_this();
+  sink.on_output = [self](size_t unit, http::BodyPiece piece) {
+    self->OnOutput(unit, std::move(piece));
+  };
+  sink.on_done = [self] { self->OnDone(); };
+  sink.on_error = [self](size_t unit, const Status& status) { self->OnError(unit, status); };
+  sink.on_frames_done = [self](size_t frames) {
+    self->frames_left_ -= frames;
+    self->grant_->FramesDone(static_cast<int>(frames));
+    if (self->frames_left_ == 0) self->grant_->DropBytes();
+  };
+  job_ = std::make_shared<UpscaleJob>(std::move(options), &context_->scheduler, &context_->pool,
+                                      cancel_, std::move(sink));
+  job_->Start(std::move(units));
+}
+
+void JobHandler::OnAbandoned(http::AbandonReason /*reason*/) {
+  cancel_.Cancel();
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  if (job_) job_->Cancel();
+  DropInputs();
+  grant_.reset();
+}
+
+void JobHandler::OnSent(size_t unsent_bytes) {
+  const std::lock_guard lock(mutex_);
+  if (job_ && !ended_) job_->SetUnsentBytes(unsent_bytes);
+}
+
+}  // namespace octoscale::worker
