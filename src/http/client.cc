@@ -163,8 +163,9 @@ size_t Client::Impl::AppendBody(const char* bytes, size_t length, Transfer* self
     self->too_large = true;
     return 0;
   }
-  const auto* data = reinterpret_cast<const uint8_t*>(bytes);
-  body.insert(body.end(), data, data + length);
+  const size_t at = body.size();
+  body.resize(at + length);
+  std::memcpy(body.data() + at, bytes, length);
   return length;
 }
 

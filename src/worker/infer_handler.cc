@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <utility>
 
 namespace octoscale::worker {
@@ -92,7 +93,9 @@ std::optional<Response> InferHandler::OnBody(std::span<const uint8_t> bytes) {
   while (!bytes.empty()) {
     if (filling_.capacity() < frame_bytes) filling_.reserve(frame_bytes);
     const size_t take = std::min(bytes.size(), frame_bytes - filling_.size());
-    filling_.insert(filling_.end(), bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(take));
+    const size_t at = filling_.size();
+    filling_.resize(at + take);
+    std::memcpy(filling_.data() + at, bytes.data(), take);
     bytes = bytes.subspan(take);
     if (filling_.size() < frame_bytes) break;
     {
