@@ -80,6 +80,7 @@ int RunOctoscale(int argc, char** argv) {
   AddVerifyCommand(app, exit_code);
   AddDevicesCommand(app, exit_code);
   AddWorkerCommand(app, exit_code);
+  AddServeCommand(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -85,8 +85,7 @@ size_t OnField(char* bytes, size_t size, size_t count, void* user) {
 
 size_t OnBody(char* bytes, size_t size, size_t count, void* user) {
   auto* call = static_cast<Call*>(user);
-  const bool taken =
-      call->TakeBody({reinterpret_cast<const uint8_t*>(bytes), size * count});
+  const bool taken = call->TakeBody({reinterpret_cast<const uint8_t*>(bytes), size * count});
   return taken ? size * count : 0;
 }
 

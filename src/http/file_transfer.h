@@ -34,8 +34,8 @@ struct UploadBody {
 };
 
 struct FileTransfer {
-  std::string url;             // http:// or https://
-  std::vector<Field> fields;   // beside Host and Content-Length
+  std::string url;                   // http:// or https://
+  std::vector<Field> fields;         // beside Host and Content-Length
   std::optional<UploadBody> upload;  // PUT; else GET
   // Once, before the body of a 200. An error ends the transfer.
   std::function<Status(const TransferAnswer& head)> on_head;

@@ -70,7 +70,7 @@ std::string_view Kind6(const Bytes16& bytes) {
   if ((bytes[0] & 0xfe) == 0xfc) return "unique local";
   if (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80) return "link-local";
   if (bytes[0] == 0xff) return "multicast";
-  if ((bytes[0] & 0xe0) != 0x20) return "reserved";  // outside 2000::/3
+  if ((bytes[0] & 0xe0) != 0x20) return "reserved";                    // outside 2000::/3
   if (Begins(bytes, {0x20, 0x02})) return Kind4(Embedded4(bytes, 2));  // 6to4
   if (Begins(bytes, {0x20, 0x01}) && bytes[2] < 2) return "reserved";  // 2001::/23, Teredo in it
   if (Begins(bytes, {0x20, 0x01, 0x0d, 0xb8})) return "documentation";
@@ -126,8 +126,8 @@ bool HostRule::Matches(std::string_view lower_host, uint16_t wanted_port) const 
 }
 
 Result<HostRule> ParseHostRule(std::string_view text) {
-  const Status bad = InvalidArgument("host \"" + std::string(text) +
-                                     "\": expected HOST, HOST:PORT or *.DOMAIN");
+  const Status bad =
+      InvalidArgument("host \"" + std::string(text) + "\": expected HOST, HOST:PORT or *.DOMAIN");
   HostRule rule;
   std::string_view host = text;
   const size_t bracket = host.find(']');

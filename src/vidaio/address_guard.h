@@ -1,5 +1,5 @@
-// Which addresses a download may connect to: public ones, so that no URL from a request reaches this
-// machine, its network or a cloud's metadata service.
+// Which addresses a download may connect to: public ones, so that no URL from a request reaches
+// this machine, its network or a cloud's metadata service.
 #pragma once
 
 #include <netinet/in.h>

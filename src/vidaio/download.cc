@@ -23,7 +23,7 @@ using http::AbsoluteUrl;
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kStartBytes = 256;
-constexpr size_t kPacketBytes = 188;  // of MPEG-TS; with a time in front 192
+constexpr size_t kPacketBytes = 188;                    // of MPEG-TS; with a time in front 192
 constexpr uint64_t kFreeBytesMin = uint64_t{64} << 20;  // left to others on the disk
 
 bool Has(std::span<const uint8_t> bytes, size_t at, std::string_view text) {
@@ -61,7 +61,9 @@ class PartFile {
     return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
   }
   uint64_t bytes() const { return bytes_; }
-  std::span<const uint8_t> start() const { return {start_, std::min<uint64_t>(bytes_, kStartBytes)}; }
+  std::span<const uint8_t> start() const {
+    return {start_, std::min<uint64_t>(bytes_, kStartBytes)};
+  }
 
  private:
   const std::string final_;
@@ -199,8 +201,8 @@ Status Downloader::Run(const std::string& text) {
     if (hop == options_.redirects_max) {
       return Unavailable("more than " + std::to_string(options_.redirects_max) + " redirects");
     }
-    OCTO_ASSIGN_OR_RETURN(
-        AbsoluteUrl next, http::ResolveLocation(url, std::string(answer.Header("Location"))));
+    OCTO_ASSIGN_OR_RETURN(AbsoluteUrl next,
+                          http::ResolveLocation(url, std::string(answer.Header("Location"))));
     if (url.scheme == "https" && next.scheme == "http") {
       return InvalidArgument("a redirect leads from https to http, " + next.ForPeople());
     }

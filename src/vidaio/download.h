@@ -20,8 +20,8 @@ struct DownloadOptions {
   uint64_t rate_bytes_per_s_min = 10 * 1024;  // over a whole window
   std::chrono::seconds rate_window{30};
   int redirects_max = 5;
-  std::string ca_path;               // PEM; empty: the system's
-  std::vector<HostRule> only_hosts;  // empty: every host with public addresses
+  std::string ca_path;                  // PEM; empty: the system's
+  std::vector<HostRule> only_hosts;     // empty: every host with public addresses
   std::vector<HostRule> allowed_hosts;  // whose addresses may be private
 };
 
@@ -29,8 +29,8 @@ struct DownloadOptions {
 // (see VideoContainerOf). Every URL, redirects' too, must be http(s), match only_hosts, and lead
 // to a public address unless allowed_hosts has it. Messages hold no query of a URL.
 // Errors: InvalidArgument (URL, host or address that is refused), NotFound (404, 410), Unavailable
-// (other answers; network), DeadlineExceeded (too slow), ResourceExhausted (larger than bytes_max or
-// than the free space), CorruptInput (empty, or no video), Cancelled, IoError.
+// (other answers; network), DeadlineExceeded (too slow), ResourceExhausted (larger than bytes_max
+// or than the free space), CorruptInput (empty, or no video), Cancelled, IoError.
 Status Download(const std::string& url, const std::string& path, const DownloadOptions& options,
                 const CancelToken& cancel);
 

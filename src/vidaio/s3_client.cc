@@ -23,19 +23,22 @@ std::string XmlText(const std::string& xml, const std::string& name) {
   if (start == std::string::npos) return {};
   const size_t from = start + name.size() + 2;
   const size_t end = xml.find("</" + name + ">", from);
-  return end == std::string::npos ? std::string() : xml.substr(from, std::min<size_t>(end - from, 300));
+  return end == std::string::npos ? std::string()
+                                  : xml.substr(from, std::min<size_t>(end - from, 300));
 }
 
 bool MayPass(int status) { return status >= 500 || status == 429 || status == 408; }
 
 bool MayPass(const Status& status) {
-  return status.code() == StatusCode::kUnavailable || status.code() == StatusCode::kDeadlineExceeded;
+  return status.code() == StatusCode::kUnavailable ||
+         status.code() == StatusCode::kDeadlineExceeded;
 }
 
 bool IsBucketName(const std::string& name) {
   return name.size() >= 3 && name.size() <= 63 &&
-         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_"
-                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string::npos &&
+         name.find_first_not_of(
+             "abcdefghijklmnopqrstuvwxyz0123456789.-_"
+             "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string::npos &&
          name.find("..") == std::string::npos && name.front() != '.';
 }
 
@@ -71,7 +74,8 @@ std::vector<std::string> S3Options::Missing() const {
   std::vector<std::string> missing;
   if (bucket.empty()) missing.push_back("MINER_STORAGE_S3_BUCKET_NAME");
   if (credentials.access_key_id.empty()) missing.push_back("MINER_STORAGE_S3_ACCESS_KEY_ID");
-  if (credentials.secret_access_key.empty()) missing.push_back("MINER_STORAGE_S3_SECRET_ACCESS_KEY");
+  if (credentials.secret_access_key.empty())
+    missing.push_back("MINER_STORAGE_S3_SECRET_ACCESS_KEY");
   return missing;
 }
 
@@ -96,7 +100,8 @@ Result<S3Client> S3Client::Create(const S3Options& options) {
   client.prefix_ = client.base_.path;
   while (client.prefix_.ends_with('/')) client.prefix_.pop_back();
   // The certificate of Amazon's wildcard doesn't cover names with dots.
-  const bool in_host = amazon ? options.bucket.find('.') == std::string::npos : options.bucket_in_host;
+  const bool in_host =
+      amazon ? options.bucket.find('.') == std::string::npos : options.bucket_in_host;
   if (in_host) {
     client.host_ = options.bucket + "." + client.host_;
   } else {

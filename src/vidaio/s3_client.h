@@ -38,8 +38,8 @@ class S3Client {
   // Errors: InvalidArgument (endpoint, bucket name, or options.Missing()).
   static Result<S3Client> Create(const S3Options& options);
 
-  // Uploads a file (at most 5 GiB, S3's limit for one PUT); its SHA-256 is part of the signature, so
-  // the bucket holds exactly it. Network errors, 5xx and 429 are tried again after a pause.
+  // Uploads a file (at most 5 GiB, S3's limit for one PUT); its SHA-256 is part of the signature,
+  // so the bucket holds exactly it. Network errors, 5xx and 429 are tried again after a pause.
   // Errors: InvalidArgument (refused: credentials, bucket, clock), Unavailable, DeadlineExceeded,
   // Cancelled, NotFound, IoError.
   Status Put(const std::string& path, const std::string& key, const CancelToken& cancel) const;

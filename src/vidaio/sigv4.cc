@@ -124,8 +124,8 @@ std::string PresignGet(std::string_view scheme, const std::string& host, const s
       PercentEncode(credentials.access_key_id + "/" + Scope(stamp, credentials), false) +
       "&X-Amz-Date=" + stamp.time + "&X-Amz-Expires=" + std::to_string(expiry.count()) +
       "&X-Amz-SignedHeaders=host";
-  const std::string canonical = "GET\n" + path + "\n" + query + "\nhost:" + host +
-                                "\n\nhost\nUNSIGNED-PAYLOAD";
+  const std::string canonical =
+      "GET\n" + path + "\n" + query + "\nhost:" + host + "\n\nhost\nUNSIGNED-PAYLOAD";
   return std::string(scheme) + "://" + host + path + "?" + query +
          "&X-Amz-Signature=" + Sign(canonical, stamp, credentials);
 }

@@ -1,6 +1,6 @@
 // AWS Signature Version 4 for S3: signed header fields and presigned URLs. Source: "Authenticating
-// Requests (AWS Signature Version 4)" of Amazon's S3 API reference. libcurl 7.88 signs fields too, but
-// can't presign; one signer does both.
+// Requests (AWS Signature Version 4)" of Amazon's S3 API reference. libcurl 7.88 signs fields too,
+// but can't presign; one signer does both.
 #pragma once
 
 #include <chrono>
