@@ -43,9 +43,9 @@ struct Call {
 
 bool Call::TakeBody(std::span<const uint8_t> bytes) {
   if (answer.status != 200) {
-    const size_t room = kTextBytesMax - std::min(kTextBytesMax, answer.text.size());
+    const size_t room = kTextBytesMax - answer.text.size();
     answer.text.append(reinterpret_cast<const char*>(bytes.data()), std::min(room, bytes.size()));
-    return true;
+    return bytes.size() <= room;
   }
   if (!transfer.on_body) return true;
   Status status = transfer.on_body(bytes);
@@ -232,8 +232,9 @@ Result<TransferAnswer> RunTransfer(const FileTransfer& transfer, const CancelTok
   Set(easy.get(), CURLOPT_HTTPHEADER, list.get());
   const CURLcode code = curl_easy_perform(easy.get());
   if (!call.stopped.ok()) return call.stopped;
-  // A server may answer and close before it has read an upload: then the answer counts.
-  const bool answered = transfer.upload && call.answer.status >= 400;
+  // A server may answer and close before it has read an upload, and the body of any answer but a
+  // 200 may be longer than is of interest: then the answer counts.
+  const bool answered = (transfer.upload && call.answer.status >= 400) || code == CURLE_WRITE_ERROR;
   if (code != CURLE_OK && !answered) return StatusOf(code, detail);
   return std::move(call.answer);
 }

@@ -123,9 +123,12 @@ class StopTest(ServiceTest):
 
 class StateTest(ServiceTest):
     def refused(self, *flags, env=None):
+        """The one line of a service that doesn't start."""
+        options = {"--listen": "127.0.0.1:0", "--older-listen": "none",
+                   "--state-dir": self.folders.state, "--shared-volume": self.folders.volume}
+        options.update(zip(flags[0::2], flags[1::2]))
         done = subprocess.run(
-            [BINARY, "serve", "--listen", "127.0.0.1:0", "--older-listen", "none", "--state-dir",
-             self.folders.state, "--shared-volume", self.folders.volume, *flags],
+            [BINARY, "serve", *[str(word) for pair in options.items() for word in pair]],
             capture_output=True, timeout=WAIT_S, check=False, env={**os.environ, **(env or {})})
         self.assertNotEqual(done.returncode, 0)
         self.assertEqual(len(done.stderr.decode().strip().splitlines()), 1, done.stderr)
@@ -158,14 +161,16 @@ class StateTest(ServiceTest):
                 (("--precision", "x"), {}, "--precision"),
                 ((), {"MAX_CONCURRENT_UPSCALING": "many"}, "max-concurrent"),
                 ((), {"MAX_QUEUE_SIZE_UPSCALING": "-1"}, "max-queue"),
-                (("--s3-bucket", "b", "--s3-access-key-id", "k", "--s3-endpoint", "ftp://x"),
+                (("--s3-bucket", "results", "--s3-access-key-id", "k", "--s3-endpoint", "ftp://x"),
                  {"MINER_STORAGE_S3_SECRET_ACCESS_KEY": "s"}, "S3 endpoint")]:
             with self.subTest(flags=flags, env=env):
                 self.assertIn(words, self.refused(*flags, env=env))
 
-    def test_a_taken_older_port_is_a_warning_only_when_nobody_asked(self):
+    def test_a_taken_older_port_that_was_asked_for(self):
         with Service(self.folders, older="127.0.0.1:0") as service:
-            self.assertIn("in use", self.refused("--older-listen", f"127.0.0.1:{service.older_port}"))
+            taken = f"127.0.0.1:{service.older_port}"
+            self.assertIn("in use", self.refused("--older-listen", taken, "--state-dir",
+                                                 self.folders.root / "other"))
 
 
 class TemporaryFilesTest(ServiceTest):
