@@ -184,7 +184,8 @@ Result<ClipReport> JobRunner::Task::RunWithJournal(ClipJob clip) {
   }
   std::error_code ignored;
   fs::remove_all(JournalDirectory(clip.output), ignored);
-  clip.pipeline.journal.mode = JournalMode::kStart;
+  // Syncing costs time that a deadline doesn't have, and after it what is kept is of no use.
+  clip.pipeline.journal.mode = clip.deadline_seconds > 0 ? JournalMode::kNone : JournalMode::kStart;
   return RunClip(clip, events, cancel_);
 }
 
