@@ -23,6 +23,7 @@ constexpr const char* kFooter =
     "  octoscale verify clip.mp4 clip-2x.mp4           is everything still there?\n"
     "  octoscale plan clip.mp4 --task SD2HD --deadline 40s\n"
     "  octoscale bench engine --seconds 10             frames per second on this machine\n"
+    "  octoscale serve --api vidaio                    answer a miner's requests\n"
     "\n"
     "`octoscale COMMAND --help` describes a command's options.\n"
     "Exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
@@ -80,6 +81,7 @@ int RunOctoscale(int argc, char** argv) {
   AddVerifyCommand(app, exit_code);
   AddDevicesCommand(app, exit_code);
   AddWorkerCommand(app, exit_code);
+  AddServeCommand(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -26,4 +26,7 @@ struct ServerObserver {
   std::function<void(const char* reason)> on_refused;      // a connection over a cap
 };
 
+// One line for a log: key=value pairs, values from outside quoted and escaped.
+std::string FormatExchange(const ExchangeRecord& record);
+
 }  // namespace octoscale::http

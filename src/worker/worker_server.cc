@@ -1,7 +1,6 @@
 #include "worker/worker_server.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 
 #include "worker/image_handler.h"
@@ -12,21 +11,6 @@ namespace octoscale::worker {
 namespace {
 
 constexpr FrameSize kWarmUpSize{64, 64};
-
-std::string Quote(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text.substr(0, 200)) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<uint8_t>(c) < 0x20 || static_cast<uint8_t>(c) >= 0x7f) {
-      char escaped[8];
-      std::snprintf(escaped, sizeof(escaped), "\\x%02x", static_cast<uint8_t>(c));
-      out += escaped;
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
-}
 
 Status CheckOptions(const WorkerOptions& o) {
   const auto at_least = [](const char* name, int64_t value, int64_t least) {
@@ -118,19 +102,6 @@ Result<http::ServerOptions> MakeServerOptions(const WorkerOptions& options) {
 
 }  // namespace
 
-std::string FormatExchange(const http::ExchangeRecord& record) {
-  char numbers[160];
-  std::snprintf(numbers, sizeof(numbers), " status=%d complete=%s ms=%.1f in=%llu out=%llu",
-                record.status, record.complete ? "yes" : "no",
-                static_cast<double>(record.duration.count()) / 1000,
-                static_cast<unsigned long long>(record.bytes_in),
-                static_cast<unsigned long long>(record.bytes_out));
-  std::string line = "request peer=" + record.peer + " method=" + Quote(record.method) +
-                     " target=" + Quote(record.target) + numbers;
-  if (!record.traceparent.empty()) line += " traceparent=" + record.traceparent;
-  return line;
-}
-
 Result<std::unique_ptr<WorkerServer>> WorkerServer::Create(
     WorkerOptions options, std::shared_ptr<UpscalerProvider> provider,
     std::function<void(const std::string& line)> log) {
@@ -147,7 +118,7 @@ Result<std::unique_ptr<WorkerServer>> WorkerServer::Create(
   server_options.observer.on_exchange = [c = context.get(),
                                          log](const http::ExchangeRecord& record) {
     CountExchange(*c, record);
-    if (log) log(FormatExchange(record));
+    if (log) log(http::FormatExchange(record));
   };
   server_options.observer.on_refused = [c = context.get()](const char* reason) {
     c->metrics.Rejected(reason).Add();

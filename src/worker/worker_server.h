@@ -10,7 +10,6 @@
 #include <thread>
 
 #include "base/status.h"
-#include "http/exchange_log.h"
 #include "http/server.h"
 #include "worker/options.h"
 #include "worker/worker_context.h"
@@ -52,8 +51,5 @@ class WorkerServer {
   std::thread warm_up_;
   CancelToken warm_up_cancel_;
 };
-
-// One line for a log: key=value pairs, values from outside quoted and escaped.
-std::string FormatExchange(const http::ExchangeRecord& record);
 
 }  // namespace octoscale::worker

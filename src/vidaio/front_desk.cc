@@ -1,0 +1,217 @@
+#include "vidaio/front_desk.h"
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "base/content_hash.h"
+#include "http/absolute_url.h"
+
+namespace octoscale {
+namespace {
+
+using http::Problem;
+
+constexpr size_t kStemBytesMax = 100;
+constexpr int kRetryAfterSeconds = 5;
+
+int64_t UnixSeconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::string RandomName() {
+  std::random_device device;
+  const uint64_t high = device();
+  return HashText(high << 32 | device());
+}
+
+// "clip" of "/a/clip.mp4".
+std::string StemOf(std::string_view path) {
+  path = path.substr(path.rfind('/') + 1);
+  const size_t dot = path.rfind('.');
+  if (dot != std::string_view::npos && dot > 0) path = path.substr(0, dot);
+  return std::string(path.substr(0, kStemBytesMax));
+}
+
+// "STEM_upscaled_2x.mp4"; with a number when the first names are taken.
+std::string ResultName(const std::string& stem, int scale, int number) {
+  return stem + "_upscaled_" + std::to_string(scale) + "x" +
+         (number > 1 ? "_" + std::to_string(number) : "") + ".mp4";
+}
+
+Problem Refuse(const Status& status, const char* part) {
+  return Problem::Make(400, status.message(), part);
+}
+
+}  // namespace
+
+std::optional<Problem> FrontDesk::Admit(const UpscaleRequest& request, JobQueue::Waiter answer) {
+  if (!request.output_paths.empty() && !parts_.options->remote_disabled) {
+    return Problem::Make(503,
+                         "output_paths is for local use only; start with DISABLE_REMOTE_IO=true",
+                         "output_paths");
+  }
+  bool answered = false;
+  if (auto problem = AnswerRepeated(request, answer, &answered); problem || answered)
+    return problem;
+  const QueueState queue = parts_.queue->state();
+  if (queue.capacity_remaining() == 0) {
+    Problem problem =
+        Problem::Make(429, "Upscaling queue full: " + std::to_string(queue.queued_tasks) + "/" +
+                               std::to_string(queue.max_queue_size) + " queued, " +
+                               std::to_string(queue.active_tasks) + "/" +
+                               std::to_string(queue.max_concurrent) + " active");
+    problem.retry_after_s = kRetryAfterSeconds;
+    return problem;
+  }
+  JobRecord job;
+  if (auto problem = MakeJob(request, &job)) return problem;
+  const bool nothing_to_do =
+      std::all_of(job.clips.begin(), job.clips.end(),
+                  [](const ClipRecord& clip) { return IsFinished(clip.state); });
+  if (nothing_to_do) {
+    job.state = JobState::kFailed;
+    job.finished_s = job.created_s;
+  }
+  job.queue_position = nothing_to_do ? 0 : parts_.queue->NextPosition();
+  if (const Status stored = parts_.store->Insert(job); !stored.ok()) {
+    return Problem::Make(503, "the task can't be stored: " + stored.message());
+  }
+  if (nothing_to_do) {
+    answer(job);
+  } else {
+    parts_.queue->Push(std::move(job), std::move(answer));
+  }
+  return std::nullopt;
+}
+
+std::optional<Problem> FrontDesk::AnswerRepeated(const UpscaleRequest& request,
+                                                 const JobQueue::Waiter& answer, bool* answered) {
+  if (request.task_id.empty()) return std::nullopt;
+  const Problem other = Problem::Make(
+      409, "the task " + request.task_id + " is known and asks for other clips or another scale",
+      "task_id");
+  const auto check = [&request](const JobRecord& job) { return AsksTheSame(request, job); };
+  bool same = false;
+  switch (parts_.queue->Join(request.task_id, check, answer, &same)) {
+    case JobQueue::Joined::kTooMany:
+      return Problem::Make(429, "too many callers wait for the task " + request.task_id);
+    case JobQueue::Joined::kYes:
+      *answered = same;
+      if (!same) return other;
+      return std::nullopt;
+    case JobQueue::Joined::kUnknown:
+      break;
+  }
+  auto found = parts_.store->Find(request.task_id);
+  if (!found.ok()) return Problem::Make(503, found.status().message());
+  if (!found->has_value()) return std::nullopt;
+  if (!check(**found)) return other;
+  *answered = true;
+  RefreshUrls(&**found);
+  answer(**found);
+  return std::nullopt;
+}
+
+void FrontDesk::RefreshUrls(JobRecord* job) const {
+  const auto now = std::chrono::system_clock::now();
+  for (ClipRecord& clip : job->clips) {
+    const bool over = clip.url_expires_s <= std::chrono::system_clock::to_time_t(now);
+    if (!clip.url.empty() && over && parts_.s3 != nullptr) {
+      clip.url = parts_.s3->Presign(clip.key, now).url;
+    }
+  }
+}
+
+std::optional<Problem> FrontDesk::MakeJob(const UpscaleRequest& request, JobRecord* job) const {
+  job->folder = RandomName();
+  job->id = request.task_id.empty() ? job->folder : request.task_id;
+  job->scale = request.scale;
+  job->model = request.model;
+  job->codec = request.codec;
+  job->cq = request.cq;
+  job->created_s = UnixSeconds();
+  for (size_t i = 0; i < request.video_paths.size(); ++i) {
+    ClipRecord clip;
+    clip.source = request.video_paths[i];
+    clip.remote = IsUrl(clip.source);
+    if (clip.remote) {
+      MakeRemoteClip(*job, &clip);
+    } else if (auto problem = MakeLocalClip(request, i, *job, &clip)) {
+      return problem;
+    }
+    job->clips.push_back(std::move(clip));
+  }
+  return std::nullopt;
+}
+
+// What is wrong with a URL is the clip's error, not the request's.
+void FrontDesk::MakeRemoteClip(const JobRecord& job, ClipRecord* clip) const {
+  const std::string shown = http::WithoutQuery(clip->source);
+  const auto fail = [&](const std::string& why) {
+    clip->state = JobState::kFailed;
+    clip->error = shown + ": " + why;
+  };
+  if (parts_.options->remote_disabled) {
+    return fail("Remote URL input is disabled for this local-only service (DISABLE_REMOTE_IO)");
+  }
+  if (parts_.s3 == nullptr) return fail(parts_.storage_problem);
+  const auto url = http::ParseAbsoluteUrl(clip->source);
+  if (!url.ok()) return fail(url.status().message());
+  std::string task = SafeKeyPart(job.id);
+  std::replace(task.begin(), task.end(), '/', '-');
+  // Tasks whose names become the same must not share an object.
+  if (task != job.id) task += "-" + HashText(ContentHash(job.id));
+  std::string stem = SafeKeyPart(StemOf(url->path));
+  if (stem.empty()) stem = "clip";
+  for (int number = 1;; ++number) {
+    clip->key = "processing/" + task + "/" + ResultName(stem, job.scale, number);
+    if (std::none_of(job.clips.begin(), job.clips.end(),
+                     [clip](const ClipRecord& other) { return other.key == clip->key; })) {
+      return;
+    }
+  }
+}
+
+bool FrontDesk::OutputTaken(const std::string& output, const std::string& place,
+                            const JobRecord& job) const {
+  const auto has = [&](const JobRecord& other) {
+    return std::any_of(other.clips.begin(), other.clips.end(), [&](const ClipRecord& clip) {
+      return !clip.remote && (clip.output == output || clip.input == place);
+    });
+  };
+  if (has(job)) return true;
+  const std::vector<JobRecord> others = parts_.queue->Asked();
+  return std::any_of(others.begin(), others.end(), has);
+}
+
+std::optional<Problem> FrontDesk::MakeLocalClip(const UpscaleRequest& request, size_t index,
+                                                const JobRecord& job, ClipRecord* clip) const {
+  const SharedVolume& volume = *parts_.volume;
+  auto input = volume.FindInput(clip->source);
+  if (!input.ok()) return Refuse(input.status(), "video_paths");
+  clip->input = std::move(*input);
+  if (!request.output_paths.empty()) {
+    const std::string& wanted = request.output_paths[index];
+    const auto place = volume.PlaceOutput(wanted);
+    if (!place.ok()) return Refuse(place.status(), "output_paths");
+    clip->output = wanted.front() == '/' ? wanted : volume.root() + "/" + wanted;
+    if (*place == clip->input || OutputTaken(clip->output, *place, job)) {
+      return Problem::Make(400, wanted + " is an input, or another result in progress",
+                           "output_paths");
+    }
+    return std::nullopt;
+  }
+  for (int number = 1;; ++number) {
+    clip->output = volume.root() + "/" + ResultName(StemOf(clip->source), job.scale, number);
+    const auto place = volume.PlaceOutput(clip->output);
+    if (!place.ok()) return Refuse(place.status(), "video_paths");
+    if (*place != clip->input && !OutputTaken(clip->output, *place, job)) return std::nullopt;
+  }
+}
+
+}  // namespace octoscale

@@ -1,0 +1,52 @@
+// Decides about each request: refuses it, answers it from what is stored, or accepts its task.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "http/handler.h"
+#include "http/problem.h"
+#include "vidaio/job_queue.h"
+#include "vidaio/job_store.h"
+#include "vidaio/s3_client.h"
+#include "vidaio/service_options.h"
+#include "vidaio/shared_volume.h"
+
+namespace octoscale {
+
+// Not thread-safe: one thread admits, so that two requests can't both take the last place.
+class FrontDesk {
+ public:
+  struct Parts {
+    const ServiceOptions* options;
+    const SharedVolume* volume;
+    JobStore* store;
+    JobQueue* queue;
+    const S3Client* s3;  // null: see storage_problem
+    std::string storage_problem;
+  };
+  explicit FrontDesk(Parts parts) : parts_(std::move(parts)) {}
+
+  // Calls `answer` once with the finished task, now or later from another thread; or returns why
+  // not: 400 (a path), 409 (the id of a task that asks for something else), 429 (full), 503
+  // (output_paths without remote_disabled; the task can't be stored).
+  std::optional<http::Problem> Admit(const UpscaleRequest& request, JobQueue::Waiter answer);
+
+ private:
+  std::optional<http::Problem> AnswerRepeated(const UpscaleRequest& request,
+                                              const JobQueue::Waiter& answer, bool* answered);
+  std::optional<http::Problem> MakeJob(const UpscaleRequest& request, JobRecord* job) const;
+  std::optional<http::Problem> MakeLocalClip(const UpscaleRequest& request, size_t index,
+                                             const JobRecord& job, ClipRecord* clip) const;
+  void MakeRemoteClip(const JobRecord& job, ClipRecord* clip) const;
+  // Whether a task in progress, or `job` so far, has it as a result or as an input (at `place`).
+  bool OutputTaken(const std::string& output, const std::string& place, const JobRecord& job) const;
+  void RefreshUrls(JobRecord* job) const;
+
+  const Parts parts_;
+};
+
+}  // namespace octoscale

@@ -1,0 +1,155 @@
+#include "vidaio/job_queue.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+namespace octoscale {
+namespace {
+
+constexpr size_t kWaitersMax = 64;  // of one task
+
+// Out of memory or threads.
+void GiveUp(JobRecord* job, const char* why) {
+  job->state = JobState::kFailed;
+  for (ClipRecord& clip : job->clips) {
+    if (IsFinished(clip.state)) continue;
+    clip.state = JobState::kFailed;
+    clip.error = clip.source.substr(0, clip.source.find('?')) + ": unexpected: " + why;
+  }
+}
+
+}  // namespace
+
+JobQueue::JobQueue(int concurrent_max, int queue_max, Work work, OnFinished on_finished)
+    : concurrent_max_(concurrent_max),
+      queue_max_(queue_max),
+      work_(std::move(work)),
+      on_finished_(std::move(on_finished)) {}
+
+JobQueue::~JobQueue() { Stop(); }
+
+void JobQueue::Start() {
+  for (int i = 0; i < concurrent_max_; ++i) threads_.emplace_back([this] { Loop(); });
+}
+
+QueueState JobQueue::StateLocked() const {
+  return {concurrent_max_, queue_max_, running_, static_cast<int>(waiting_.size())};
+}
+
+QueueState JobQueue::state() const {
+  const std::lock_guard lock(mutex_);
+  return StateLocked();
+}
+
+int JobQueue::NextPosition() const {
+  return std::max(0, state().total_pending() + 1 - concurrent_max_);
+}
+
+void JobQueue::Push(JobRecord job, Waiter waiter) {
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back(job.id);
+    const std::string id = job.id;
+    Entry& entry = entries_[id];
+    entry.asked = job;
+    entry.job = std::move(job);
+    if (waiter) entry.waiters.push_back(std::move(waiter));
+  }
+  wake_.notify_one();
+}
+
+JobQueue::Joined JobQueue::Join(const std::string& id,
+                                const std::function<bool(const JobRecord&)>& check, Waiter waiter,
+                                bool* same) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return Joined::kUnknown;
+  *same = check(found->second.asked);
+  if (!*same) return Joined::kYes;
+  if (found->second.waiters.size() >= kWaitersMax) return Joined::kTooMany;
+  found->second.waiters.push_back(std::move(waiter));
+  return Joined::kYes;
+}
+
+std::vector<JobRecord> JobQueue::Asked() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<JobRecord> jobs;
+  for (const auto& [id, entry] : entries_) jobs.push_back(entry.asked);
+  return jobs;
+}
+
+void JobQueue::Loop() {
+  for (;;) {
+    std::string id;
+    JobRecord* job = nullptr;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+      if (stopping_) return;
+      id = waiting_.front();
+      waiting_.pop_front();
+      ++running_;
+      job = &entries_[id].job;  // stays where it is in a map
+    }
+    bool finished = false;
+    try {
+      finished = work_(job, cancel_);
+    } catch (const std::exception& error) {
+      finished = true;
+      GiveUp(job, error.what());
+    }
+    Finish(id, finished);
+  }
+}
+
+void JobQueue::Finish(const std::string& id, bool finished) {
+  std::vector<Waiter> waiters;
+  JobRecord job;
+  {
+    const std::lock_guard lock(mutex_);
+    --running_;
+    Entry& entry = entries_[id];
+    const QueueState now = StateLocked();
+    entry.job.active_tasks = now.active_tasks;
+    entry.job.queued_tasks = now.queued_tasks;
+    job = entry.job;
+  }
+  // Stored before the entry goes: a repeated task is found in one place or the other.
+  if (finished) on_finished_(job);
+  {
+    const std::lock_guard lock(mutex_);
+    waiters = std::move(entries_[id].waiters);
+    entries_.erase(id);
+  }
+  idle_.notify_all();
+  for (const Waiter& waiter : waiters) waiter(job);
+}
+
+bool JobQueue::WaitIdle(std::chrono::milliseconds timeout) {
+  std::unique_lock lock(mutex_);
+  return idle_.wait_for(lock, timeout, [this] { return entries_.empty(); });
+}
+
+void JobQueue::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  cancel_.Cancel();
+  wake_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  std::map<std::string, Entry> left;
+  {
+    const std::lock_guard lock(mutex_);
+    left.swap(entries_);
+    waiting_.clear();
+  }
+  idle_.notify_all();
+  for (const auto& [id, entry] : left) {
+    for (const Waiter& waiter : entry.waiters) waiter(entry.asked);
+  }
+}
+
+}  // namespace octoscale

@@ -1,0 +1,78 @@
+// Tasks that wait and tasks that run, and who waits for their answers.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/cancel.h"
+#include "vidaio/job_record.h"
+#include "vidaio/upscale_request.h"
+
+namespace octoscale {
+
+// Thread-safe.
+class JobQueue {
+ public:
+  // Called once with the finished task; with an unfinished one when the queue stops.
+  using Waiter = std::function<void(const JobRecord&)>;
+  // Does a task; false: it was stopped and is not finished.
+  using Work = std::function<bool(JobRecord*, const CancelToken&)>;
+  // A finished task, with its numbers filled in and before anybody is told.
+  using OnFinished = std::function<void(const JobRecord&)>;
+
+  JobQueue(int concurrent_max, int queue_max, Work work, OnFinished on_finished);
+  ~JobQueue();  // Stop()
+  JobQueue(const JobQueue&) = delete;
+  JobQueue& operator=(const JobQueue&) = delete;
+
+  void Start();
+  QueueState state() const;
+  // How many tasks would be ahead of the next one beyond those that run; 0: it would start at once.
+  int NextPosition() const;
+
+  // Whatever the limits say: who accepts a task asks state() before, and doesn't lose accepted
+  // ones.
+  void Push(JobRecord job, Waiter waiter);
+  enum class Joined { kYes, kUnknown, kTooMany };
+  // Waits for a task that waits or runs; `check` sees what it asks for.
+  Joined Join(const std::string& id, const std::function<bool(const JobRecord&)>& check,
+              Waiter waiter, bool* same);
+  // What unfinished tasks ask for: their clips' inputs and results, their folders.
+  std::vector<JobRecord> Asked() const;
+
+  bool WaitIdle(std::chrono::milliseconds timeout);
+  // Running tasks are cancelled, waiting ones stay undone; all waiters are told.
+  void Stop();
+
+ private:
+  struct Entry {
+    JobRecord asked;  // as accepted; never changes
+    JobRecord job;    // the worker's
+    std::vector<Waiter> waiters;
+  };
+  void Loop();
+  void Finish(const std::string& id, bool finished);
+  QueueState StateLocked() const;
+
+  const int concurrent_max_;
+  const int queue_max_;
+  const Work work_;
+  const OnFinished on_finished_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable idle_;
+  std::map<std::string, Entry> entries_;
+  std::deque<std::string> waiting_;
+  int running_ = 0;
+  bool stopping_ = false;
+  CancelToken cancel_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace octoscale

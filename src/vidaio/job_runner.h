@@ -1,0 +1,52 @@
+// Does one task: fetches its clips, upscales them, and puts the results where they belong.
+#pragma once
+
+#include <functional>
+#include <future>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/status.h"
+#include "metrics/metrics.h"
+#include "vidaio/engine_gate.h"
+#include "vidaio/job_record.h"
+#include "vidaio/job_store.h"
+#include "vidaio/result_files.h"
+#include "vidaio/s3_client.h"
+#include "vidaio/service_options.h"
+#include "vidaio/shared_volume.h"
+
+namespace octoscale {
+
+// Where a clip's files lie while its task runs.
+std::string JobFolder(const SharedVolume& volume, const JobRecord& job);
+
+// Thread-safe. What it refers to must outlive it.
+class JobRunner {
+ public:
+  struct Parts {
+    const ServiceOptions* options;
+    const SharedVolume* volume;
+    JobStore* store;
+    ResultFiles* files;
+    const S3Client* s3;  // null: not set up
+    metrics::Registry* metrics;
+    std::function<void(const std::string&)> log;  // lines for people; from several threads
+  };
+  explicit JobRunner(Parts parts) : parts_(std::move(parts)) {}
+
+  // Until every clip is done or failed, or `cancel`; each step is stored, so that a later call goes
+  // on from there. Downloads and uploads run beside the computing. False: stopped, not finished.
+  bool Run(JobRecord* job, const CancelToken& cancel);
+
+ private:
+  struct Clip;
+  class Task;
+
+  const Parts parts_;
+  EngineGate gate_;
+};
+
+}  // namespace octoscale

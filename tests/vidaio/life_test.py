@@ -1,0 +1,235 @@
+"""The service's life: crashes, restarts, drains, its database, its temporary files, a full disk."""
+
+import os
+import sqlite3
+import subprocess
+import threading
+import time
+
+from s3_server import S3Server
+from support import BINARY, WAIT_S, FileServer, Service, ServiceTest, main, make_clip
+
+
+class CrashTest(ServiceTest):
+    def post_and_forget(self, service, body):
+        """A request whose connection will break."""
+        def call():
+            try:
+                service.post(body)
+            except (OSError, ValueError):
+                pass
+        thread = threading.Thread(target=call)
+        thread.start()
+        self.addCleanup(thread.join)
+
+    def test_kill_9_in_the_middle_and_a_restart_finishes_once(self):
+        clips = [self.folders.clip("a.mp4", frames=4), self.folders.clip("b.mp4", frames=12)]
+        body = {"video_paths": clips, "scale": 2, "task_id": "job"}
+        flags = ("--segment-frames", "4")
+        with Service(self.folders, *flags, simulate_ms=150) as service:
+            self.post_and_forget(service, body)
+            first = self.folders.volume / "a_upscaled_2x.mp4"
+            service.wait_until(lambda: service.get("/tasks/job")[0] == 200 and
+                               service.get("/tasks/job")[1]["clips"][0]["state"] == "done")
+            made = os.stat(first).st_ino
+            journal = self.folders.volume / ".octoscale"
+            service.wait_until(lambda: any("segment-" in str(p) for p in journal.rglob("*")))
+            service.kill()
+        with Service(self.folders, *flags) as service:
+            answer = service.wait_for_task("job")
+            self.assertTrue(answer["success"], answer)
+            self.assertEqual(service.post(body), (200, answer))
+            self.assertEqual(os.stat(first).st_ino, made, "the finished clip was not made again")
+            self.assertIn("going on with it", service.log())
+            self.assert_result(answer["output_paths"][0], frames=4)
+            self.assert_result(answer["output_paths"][1], frames=12)
+            self.assertEqual(self.folders.work(), [])
+        with Service(self.folders, *flags) as service:
+            self.assertNotIn("going on", service.log())
+            self.assertEqual(service.post(body), (200, answer))
+
+    def test_kill_9_during_the_upload_uploads_once_more_and_computes_nothing(self):
+        source = make_clip(self.folders.root / "source.mp4", frames=3).read_bytes()
+        with S3Server() as s3, FileServer({"/c.mp4": source}) as files:
+            allow = ("--allow-host", f"127.0.0.1:{files.port}")
+            body = {"video_paths": [files.url + "/c.mp4"], "scale": 2, "task_id": "up"}
+            s3.faults = [WAIT_S / 10]
+            with Service(self.folders, *allow, env=s3.env()) as service:
+                self.post_and_forget(service, body)
+                service.wait_until(lambda: s3.attempts == 1)
+                service.kill()
+            # A network that would never end: only what is computed already can be sent.
+            with Service(self.folders, *allow, env=s3.env(), simulate_ms=3_000_000) as service:
+                answer = service.wait_for_task("up")
+                self.assertTrue(answer["success"], answer)
+            self.assertEqual(files.hits, ["/c.mp4"], "downloaded once")
+
+    def test_a_task_that_ended_the_process_three_times_is_given_up(self):
+        clip = self.folders.clip(frames=2)
+        with Service(self.folders, simulate_ms=3_000_000) as service:
+            self.post_and_forget(service, {"video_paths": [clip], "scale": 2, "task_id": "bomb"})
+            service.wait_until(lambda: service.get("/queue")[1]["active_tasks"] == 1)
+            service.wait_until(lambda: service.get("/tasks/bomb")[1]["state"] == "running")
+            service.kill()
+        with sqlite3.connect(self.folders.state / "vidaio.sqlite") as database:
+            self.assertEqual(database.execute("SELECT attempts FROM jobs").fetchall(), [(1,)])
+            database.execute("UPDATE jobs SET attempts = 3")
+        database.close()
+        with Service(self.folders) as service:
+            self.assertIn("given up", service.wait_for_task("bomb")["errors"][0])
+
+    def test_an_input_that_went_away_is_named_after_the_restart(self):
+        clip = self.folders.clip(frames=2)
+        with Service(self.folders, simulate_ms=3_000_000) as service:
+            self.post_and_forget(service, {"video_paths": [clip], "scale": 2, "task_id": "gone"})
+            service.wait_until(lambda: service.get("/queue")[1]["active_tasks"] == 1)
+            service.kill()
+        os.remove(clip)
+        with Service(self.folders) as service:
+            self.assertIn("not found", service.wait_for_task("gone")["errors"][0])
+
+
+class StopTest(ServiceTest):
+    def test_sigterm_finishes_what_was_accepted(self):
+        clip = self.folders.clip(frames=4)
+        answers = []
+        with Service(self.folders, simulate_ms=150) as service:
+            caller = threading.Thread(target=lambda: answers.append(service.upscale(clip)))
+            caller.start()
+            service.wait_until(lambda: service.get("/queue")[1]["active_tasks"] == 1)
+            service.terminate()
+            service.wait_until(lambda: service.get("/health")[0] == 503)
+            self.assertEqual(service.upscale(clip)[0], 503)
+            caller.join()
+            self.assertEqual(service.wait(), 0)
+        self.assertTrue(answers[0][1]["success"], answers)
+
+    def test_the_drain_has_an_end_and_the_next_start_goes_on(self):
+        clip = self.folders.clip(frames=2)
+        answers = []
+        body = {"video_paths": [clip], "scale": 2, "task_id": "long"}
+        with Service(self.folders, "--drain-timeout", "0.2", simulate_ms=3_000_000) as service:
+            caller = threading.Thread(target=lambda: answers.append(service.post(body)))
+            caller.start()
+            service.wait_until(lambda: service.get("/queue")[1]["active_tasks"] == 1)
+            service.terminate()
+            self.assertEqual(service.wait(), 0)
+            caller.join()
+        self.assertEqual(answers[0][0], 503)
+        self.assertIn("repeat the request", answers[0][1]["detail"])
+        with Service(self.folders) as service:
+            self.assertTrue(service.post(body)[1]["success"])
+
+
+class StateTest(ServiceTest):
+    def refused(self, *flags, env=None):
+        """The one line of a service that doesn't start."""
+        options = {"--listen": "127.0.0.1:0", "--older-listen": "none",
+                   "--state-dir": self.folders.state, "--shared-volume": self.folders.volume}
+        options.update(zip(flags[0::2], flags[1::2]))
+        done = subprocess.run(
+            [BINARY, "serve", *[str(word) for pair in options.items() for word in pair]],
+            capture_output=True, timeout=WAIT_S, check=False, env={**os.environ, **(env or {})})
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(len(done.stderr.decode().strip().splitlines()), 1, done.stderr)
+        return done.stderr.decode()
+
+    def test_a_second_service_on_the_same_state(self):
+        with Service(self.folders):
+            self.assertIn("used by another service", self.refused())
+
+    def test_databases_that_are_not_ours(self):
+        self.folders.state.mkdir()
+        path = self.folders.state / "vidaio.sqlite"
+        path.write_bytes(b"garbage" * 1000)
+        self.assertIn("move the file away", self.refused())
+        path.unlink()
+        with Service(self.folders):
+            pass
+        with sqlite3.connect(path) as database:
+            database.execute("PRAGMA user_version = 99")
+        database.close()
+        self.assertIn("newer octoscale", self.refused())
+
+    def test_each_mistake_is_named(self):
+        for flags, env, words in [
+                (("--api", "nothing"), {}, "--api"),
+                (("--listen", "0.0.0.0:0"), {}, "--token-file"),
+                (("--allow-host", "a b"), {}, "expected HOST"),
+                (("--shared-volume", "/"), {}, "whole disk"),
+                (("--s3-secret-file", "/nonexistent"), {}, "/nonexistent"),
+                (("--precision", "x"), {}, "--precision"),
+                ((), {"MAX_CONCURRENT_UPSCALING": "many"}, "max-concurrent"),
+                ((), {"MAX_QUEUE_SIZE_UPSCALING": "-1"}, "max-queue"),
+                (("--s3-bucket", "results", "--s3-access-key-id", "k", "--s3-endpoint", "ftp://x"),
+                 {"MINER_STORAGE_S3_SECRET_ACCESS_KEY": "s"}, "S3 endpoint")]:
+            with self.subTest(flags=flags, env=env):
+                self.assertIn(words, self.refused(*flags, env=env))
+
+    def test_a_taken_older_port_that_was_asked_for(self):
+        with Service(self.folders, older="127.0.0.1:0") as service:
+            taken = f"127.0.0.1:{service.older_port}"
+            self.assertIn("in use", self.refused("--older-listen", taken, "--state-dir",
+                                                 self.folders.root / "other"))
+
+
+class TemporaryFilesTest(ServiceTest):
+    def test_old_files_of_ours_go_and_others_stay(self):
+        clip = self.folders.clip(frames=2)
+        mine = self.folders.volume / "mine_upscaled_2x.mp4"
+        mine.write_bytes(b"x")
+        os.utime(mine, (1, 1))
+        os.utime(clip, (1, 1))
+        with Service(self.folders, "--temp-age", "100000") as service:
+            result = service.upscale(clip, task_id="t")[1]["output_paths"][0]
+        leftover = self.folders.volume / ".octoscale/0123456789abcdef"
+        leftover.mkdir()
+        (leftover / "0.mp4").write_bytes(b"x" * 1000)
+        for path in (leftover / "0.mp4", leftover, result):
+            os.utime(path, (1, 1))
+        with Service(self.folders, "--temp-age", "100000", "--temp-interval", "0.1") as service:
+            service.wait_until(lambda: not leftover.exists() and not os.path.exists(result))
+            self.assertTrue(mine.exists())
+            self.assertTrue(os.path.exists(clip))
+            self.assertIn("old temporary files", service.log())
+            self.assertEqual(service.upscale(clip, task_id="t")[1]["output_paths"], [result])
+
+    def test_a_replaced_result_is_no_longer_ours(self):
+        clip = self.folders.clip(frames=2)
+        with Service(self.folders) as service:
+            result = service.upscale(clip)[1]["output_paths"][0]
+        with open(result, "wb") as file:
+            file.write(b"somebody else's")
+        os.utime(result, (1, 1))
+        with Service(self.folders, "--temp-age", "1", "--temp-interval", "0.05"):
+            time.sleep(0.3)
+        self.assertTrue(os.path.exists(result))
+
+    def test_above_the_cap_the_oldest_go_and_active_ones_stay(self):
+        clips = [self.folders.clip(f"{i}.mp4", frames=2) for i in range(3)]
+        with Service(self.folders) as service:
+            results = [service.upscale(c)[1]["output_paths"][0] for c in clips]
+        now = time.time()
+        for age, result in zip((300, 200, 100), results):
+            os.utime(result, (now - age, now - age))
+        total = sum(os.path.getsize(r) for r in results)
+        cap = (total - 1) / 1e6
+        with Service(self.folders, "--max-temp-mb", f"{cap:.6f}", "--temp-interval", "0.1") as service:
+            service.wait_until(lambda: not os.path.exists(results[0]))
+            time.sleep(0.3)
+            self.assertTrue(os.path.exists(results[1]) and os.path.exists(results[2]))
+
+
+class FullDiskTest(ServiceTest):
+    def test_a_full_disk_leaves_nothing_half_written(self):
+        clip = self.folders.clip(frames=2)
+        with Service(self.folders, env={"LD_PRELOAD": os.environ["FULL_DISK_LIBRARY"]}) as service:
+            code, answer = service.upscale(clip)
+        self.assertEqual((code, answer["success"]), (200, False), answer)
+        self.assertIn("No space left", answer["errors"][0])
+        self.assertEqual(sorted(p.name for p in self.folders.volume.iterdir()), [".octoscale", "clip.mp4"])
+        self.assertEqual(self.folders.work(), [])
+
+
+if __name__ == "__main__":
+    main()
