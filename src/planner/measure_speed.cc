@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstring>
 #include <ctime>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <span>
@@ -29,14 +30,18 @@ constexpr size_t kEngineFramesMax = 8;
 constexpr FrameSize kEngineSizes[] = {{96, 54}, {192, 108}, {640, 360}, {1920, 1080}};
 
 // What an encoder takes to begin and to end falls out of the difference of two runs.
-constexpr FrameSize kEncoderSize{640, 360};  // before it is doubled
-constexpr size_t kEncoderFramesFew = 2;
-constexpr size_t kEncoderFramesMany = 14;
+// The short one is as long as it takes until an encoder's look-ahead does most of its work.
+constexpr FrameSize kEncoderSize{320, 180};  // before it is doubled
+constexpr size_t kEncoderFramesFew = 8;
+constexpr size_t kEncoderFramesMany = 28;
 
-constexpr FrameSize kProbePieceX2{480, 272};
-constexpr FrameSize kProbePieceX4{304, 176};
 constexpr size_t kProbeFrames = 8;
-constexpr size_t kProbeWarmUpFrames = 2;
+constexpr FrameSize kProbeTileX2{128, 80};
+constexpr FrameSize kProbeTileX4{64, 48};
+// Whole frames for the network, or as much of one as this.
+constexpr FrameSize kProbeEngineSize{1920, 1080};
+constexpr double kProbeEngineSeconds = 0.7;
+constexpr double kProbeEngineSecondsMax = 3;  // one frame that takes longer is not tried
 // The first frames of a clip may be black: the probe begins after this share of it.
 constexpr double kProbeStart = 0.4;
 
@@ -57,6 +62,12 @@ double ThreadCpuSeconds() {
   timespec time = {};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
+// Other programs stretch the wall time: alone, a part is between perfectly divided among the cores
+// and not divided at all.
+PixelSpeed Plausible(const PixelSpeed& speed, const MachineFacts& machine) {
+  return {speed.cpu, std::clamp(speed.wall, speed.cpu / std::max(1, machine.threads), speed.cpu)};
 }
 
 std::optional<EngineRow> FindMeasured(const Calibration& calibration, const ModelRequest& request,
@@ -144,8 +155,15 @@ struct EncodeTimes {
   double colour_cpu = 0;
 };
 
-// Encodes the first `count` frames.
-Result<EncodeTimes> Encode(std::span<const Frame> frames, const VideoReader& source,
+// Frame i of a film that runs through `frames` forwards and backwards.
+const Frame& BackAndForth(std::span<const Frame> frames, size_t i) {
+  if (frames.size() == 1) return frames[0];
+  const size_t turn = 2 * (frames.size() - 1);
+  return frames[std::min(i % turn, turn - i % turn)];
+}
+
+// Encodes `count` frames.
+Result<EncodeTimes> Encode(std::span<const Frame> frames, size_t count, const VideoReader& source,
                            const EncoderOptions& options, const TemporaryFolder& folder,
                            const CancelToken& cancel) {
   WriterOptions writer_options;
@@ -157,10 +175,10 @@ Result<EncodeTimes> Encode(std::span<const Frame> frames, const VideoReader& sou
                         VideoWriter::Open(path, source, frames[0].size(), writer_options, cancel));
   ColourFromRgb colour(writer->format());
   EncodeTimes times;
-  for (size_t i = 0; i < frames.size(); ++i) {
+  for (size_t i = 0; i < count; ++i) {
     const double before = ThreadCpuSeconds();
-    OCTO_ASSIGN_OR_RETURN(Picture picture,
-                          colour.Convert(frames[i], {static_cast<int64_t>(i), 1, false}));
+    OCTO_ASSIGN_OR_RETURN(Picture picture, colour.Convert(BackAndForth(frames, i),
+                                                          {static_cast<int64_t>(i), 1, false}));
     times.colour_cpu += ThreadCpuSeconds() - before;
     OCTO_RETURN_IF_ERROR(writer->Write(std::move(picture)));
   }
@@ -175,41 +193,62 @@ struct EncoderTime {
   double colour_cpu = 0;
 };
 
-Result<EncoderTime> MeasureEncoder(const std::vector<Frame>& frames, const VideoReader& source,
+Result<EncoderTime> MeasureEncoder(std::span<const Frame> frames, const VideoReader& source,
                                    const EncoderOptions& options, const TemporaryFolder& folder,
                                    const CancelToken& cancel) {
-  const size_t few = std::min(kEncoderFramesFew, frames.size() - 1);
-  const std::span<const Frame> all(frames);
-  OCTO_ASSIGN_OR_RETURN(const EncodeTimes short_run,
-                        Encode(all.first(few), source, options, folder, cancel));
-  OCTO_ASSIGN_OR_RETURN(const EncodeTimes long_run, Encode(all, source, options, folder, cancel));
-  const double more = static_cast<double>(frames.size() - few) * PixelsOf(frames[0].size());
-  const double total = static_cast<double>(frames.size()) * PixelsOf(frames[0].size());
-  Times difference = long_run.encoder - short_run.encoder;
+  OCTO_ASSIGN_OR_RETURN(const EncodeTimes few,
+                        Encode(frames, kEncoderFramesFew, source, options, folder, cancel));
+  OCTO_ASSIGN_OR_RETURN(const EncodeTimes many,
+                        Encode(frames, kEncoderFramesMany, source, options, folder, cancel));
+  const double pixels = PixelsOf(frames[0].size());
+  const double total = kEncoderFramesMany * pixels;
+  const double more = (kEncoderFramesMany - kEncoderFramesFew) * pixels;
+  Times difference = many.encoder - few.encoder;
   // A machine that stumbled in the short run.
-  if (difference.cpu <= 0) difference.cpu = long_run.encoder.cpu * more / total;
-  if (difference.wall <= 0) difference.wall = long_run.encoder.wall * more / total;
-  return EncoderTime{{difference.cpu / more, difference.wall / more}, long_run.colour_cpu / total};
+  if (difference.cpu <= 0) difference.cpu = many.encoder.cpu * more / total;
+  if (difference.wall <= 0) difference.wall = many.encoder.wall * more / total;
+  return EncoderTime{{difference.cpu / more, difference.wall / more}, many.colour_cpu / total};
 }
 
-Frame Piece(const Frame& frame, FrameSize wanted) {
-  const FrameSize size{std::min(wanted.width, frame.width()),
-                       std::min(wanted.height, frame.height())};
-  const int left = (frame.width() - size.width) / 2, top = (frame.height() - size.height) / 2;
-  const int bytes = SampleBytes(frame.sample_type());
-  Frame piece(size, frame.sample_type());
+void CopyPart(const Frame& from, int left, int top, FrameSize size, int to_left, int to_top,
+              Frame* to) {
+  const int bytes = SampleBytes(from.sample_type());
   for (int plane = 0; plane < Frame::kPlanes; ++plane) {
     for (int y = 0; y < size.height; ++y) {
-      std::memcpy(piece.row(plane, y), frame.row(plane, top + y) + left * bytes,
-                  static_cast<size_t>(size.width) * bytes);
+      std::memcpy(to->row(plane, to_top + y) + to_left * bytes,
+                  from.row(plane, top + y) + left * bytes, static_cast<size_t>(size.width) * bytes);
     }
   }
-  return piece;
+}
+
+Frame Middle(const Frame& frame, FrameSize most) {
+  const FrameSize size{std::min(most.width, frame.width()), std::min(most.height, frame.height())};
+  Frame middle(size, frame.sample_type());
+  CopyPart(frame, (frame.width() - size.width) / 2, (frame.height() - size.height) / 2, size, 0, 0,
+           &middle);
+  return middle;
+}
+
+// Three by three tiles from all over the frame: what is hard to encode is seldom spread evenly.
+Frame Mosaic(const Frame& frame, FrameSize tile) {
+  constexpr int kTiles = 3;
+  const FrameSize size{tile.width * kTiles, tile.height * kTiles};
+  if (frame.width() <= size.width || frame.height() <= size.height) return Middle(frame, size);
+  Frame mosaic(size, frame.sample_type());
+  for (int row = 0; row < kTiles; ++row) {
+    for (int column = 0; column < kTiles; ++column) {
+      CopyPart(frame, (frame.width() - tile.width) * column / (kTiles - 1),
+               (frame.height() - tile.height) * row / (kTiles - 1), tile, tile.width * column,
+               tile.height * row, &mosaic);
+    }
+  }
+  return mosaic;
 }
 
 struct DecodedPieces {
   std::unique_ptr<VideoReader> reader;
-  std::vector<Frame> pieces;
+  std::vector<Frame> mosaics;  // for the encoder
+  std::vector<Frame> wholes;   // of the first few frames, for the network
   double cpu_per_pixel = 0;
 };
 
@@ -225,17 +264,18 @@ Result<DecodedPieces> DecodePieces(const ProbeRequest& request, const CancelToke
   }
   ColourToRgb colour(decoded.reader->info().video.sample_type, true);
   const double start = ProcessCpuSeconds();
-  while (decoded.pieces.size() < kProbeFrames) {
+  const FrameSize tile = request.model.engine.scale > 2 ? kProbeTileX4 : kProbeTileX2;
+  while (decoded.mosaics.size() < kProbeFrames) {
     OCTO_ASSIGN_OR_RETURN(const std::optional<Picture> picture, decoded.reader->Next());
     if (!picture) break;
     OCTO_ASSIGN_OR_RETURN(const Frame frame, colour.Convert(*picture));
-    decoded.pieces.push_back(
-        Piece(frame, request.model.engine.scale > 2 ? kProbePieceX4 : kProbePieceX2));
+    decoded.mosaics.push_back(Mosaic(frame, tile));
+    decoded.wholes.push_back(Middle(frame, kProbeEngineSize));
   }
-  if (decoded.pieces.empty()) return CorruptInput(request.input + ": no frame to look at");
+  if (decoded.mosaics.empty()) return CorruptInput(request.input + ": no frame to look at");
   decoded.cpu_per_pixel =
       (ProcessCpuSeconds() - start) /
-      (static_cast<double>(decoded.pieces.size()) * PixelsOf(decoded.reader->info().video.size));
+      (static_cast<double>(decoded.mosaics.size()) * PixelsOf(decoded.reader->info().video.size));
   return decoded;
 }
 
@@ -267,7 +307,7 @@ Status CalibrateEngine(const ModelRequest& request, double pixels, const CancelT
     row.precision = PrecisionName(request.engine.precision);
     row.arithmetic = PrecisionName(engine.options().precision);
     row.pixels = size_pixels;
-    row.speed = speed;
+    row.speed = Plausible(speed, calibration->machine);
     row.start_seconds = start_seconds;
     expected = row.speed.wall;
     calibration->engines.push_back(std::move(row));
@@ -289,19 +329,53 @@ Status CalibrateEncoder(const EncoderOptions& options, const CancelToken& cancel
   for (Frame& frame : frames) frame = Doubled(frame);
   OCTO_ASSIGN_OR_RETURN(const EncoderTime cost,
                         MeasureEncoder(frames, *source, plain, folder, cancel));
-  calibration->encoders.push_back({options.codec, options.preset, cost.speed, cost.colour_cpu});
+  calibration->encoders.push_back({options.codec, options.preset,
+                                   Plausible(cost.speed, calibration->machine), cost.colour_cpu});
   *added = true;
   return OkStatus();
 }
 
 namespace {
 
+// As many of the frames as the probe has time for.
+std::span<const Frame> Fitting(const std::vector<Frame>& frames, double seconds_per_pixel,
+                               size_t least) {
+  const double each = seconds_per_pixel * PixelsOf(frames[0].size());
+  const auto fitting = static_cast<size_t>(kProbeEngineSeconds / each);
+  const size_t count = std::min(frames.size(), std::max(least, fitting));
+  return std::span(frames).first(count);
+}
+
+// Sets what the engine's speed says about the moment: the better of two halves, as the worse one
+// may have been disturbed for an instant.
+Result<std::vector<Frame>> TimeEngine(Engine& engine, std::span<const Frame> frames,
+                                      const PixelSpeed& calibrated, const CancelToken& cancel,
+                                      ClipProbe* probe) {
+  std::vector<Frame> all;
+  probe->cpu_cost = probe->core_share = 0;
+  const size_t half = (frames.size() + 1) / 2;
+  for (size_t first = 0; first < frames.size(); first += half) {
+    const std::span<const Frame> part =
+        frames.subspan(first, std::min(half, frames.size() - first));
+    const Times start = Now();
+    OCTO_ASSIGN_OR_RETURN(std::vector<Frame> upscaled, engine.PredictBatch(part, cancel));
+    const Times took = Now() - start;
+    const double pixels = static_cast<double>(part.size()) * PixelsOf(part[0].size());
+    const double cost = took.cpu / pixels / calibrated.cpu;
+    const double share = std::min(1.0, took.cpu / took.wall * calibrated.wall / calibrated.cpu);
+    if (first == 0 || cost < probe->cpu_cost) probe->cpu_cost = cost;
+    probe->core_share = std::max(probe->core_share, share);
+    std::move(upscaled.begin(), upscaled.end(), std::back_inserter(all));
+  }
+  return all;
+}
+
 Status ProbeEncoder(const ProbeRequest& request, const DecodedPieces& decoded,
                     const std::vector<Frame>& upscaled, const Calibration& calibration,
                     const CancelToken& cancel, ClipProbe* probe) {
   EncoderOptions encoder = request.encoder;
   const double share =
-      PixelsOf(decoded.pieces[0].size()) / PixelsOf(decoded.reader->info().video.size);
+      PixelsOf(decoded.mosaics[0].size()) / PixelsOf(decoded.reader->info().video.size);
   encoder.rate_cap =
       static_cast<int64_t>(static_cast<double>(encoder.rate_cap) * std::min(1.0, share));
   OCTO_ASSIGN_OR_RETURN(const TemporaryFolder folder, TemporaryFolder::Create());
@@ -321,28 +395,26 @@ Status ProbeEncoder(const ProbeRequest& request, const DecodedPieces& decoded,
 Result<ClipProbe> ProbeClip(const ProbeRequest& request, const Calibration& calibration,
                             const CancelToken& cancel) {
   OCTO_ASSIGN_OR_RETURN(const DecodedPieces decoded, DecodePieces(request, cancel));
-  const double pixels = PixelsOf(decoded.pieces[0].size());
-  const auto row = FindEngine(calibration, request.model.model, request.model.engine.scale,
-                              std::string(PrecisionName(request.model.engine.precision)), pixels);
-  if (!row) return Internal("the probe's model isn't calibrated");
+  const auto row_of = [&](const Frame& frame) {
+    return FindEngine(calibration, request.model.model, request.model.engine.scale,
+                      std::string(PrecisionName(request.model.engine.precision)),
+                      PixelsOf(frame.size()));
+  };
+  const auto mosaic_row = row_of(decoded.mosaics[0]), whole_row = row_of(decoded.wholes[0]);
+  if (!mosaic_row || !whole_row) return Internal("the probe's model isn't calibrated");
   ClipProbe probe;
   probe.decode_cpu = decoded.cpu_per_pixel;
   OCTO_ASSIGN_OR_RETURN(const std::unique_ptr<EngineUpscaler> upscaler,
                         CreateModelUpscaler(request.model));
-  const std::span<const Frame> pieces(decoded.pieces);
-  OCTO_RETURN_IF_ERROR(
-      upscaler->engine()
-          .PredictBatch(pieces.first(std::min(kProbeWarmUpFrames, pieces.size())), cancel)
-          .status());
-  const Times start = Now();
+  // The slower the network, the fewer frames; without two of them nothing moves.
+  const std::span<const Frame> mosaics = Fitting(decoded.mosaics, mosaic_row->speed.wall, 2);
   OCTO_ASSIGN_OR_RETURN(const std::vector<Frame> upscaled,
-                        upscaler->engine().PredictBatch(pieces, cancel));
-  const double done = static_cast<double>(pieces.size()) * pixels;
-  const Times took = Now() - start;
-  probe.cpu_cost = took.cpu / done / row->speed.cpu;
-  const double busy = took.cpu / took.wall;
-  probe.core_share = std::min(1.0, busy * row->speed.wall / row->speed.cpu);
-  if (upscaled.size() < 2) return probe;
+                        TimeEngine(upscaler->engine(), mosaics, mosaic_row->speed, cancel, &probe));
+  if (whole_row->speed.wall * PixelsOf(decoded.wholes[0].size()) < kProbeEngineSecondsMax) {
+    const std::span<const Frame> wholes = Fitting(decoded.wholes, whole_row->speed.wall, 1);
+    OCTO_RETURN_IF_ERROR(
+        TimeEngine(upscaler->engine(), wholes, whole_row->speed, cancel, &probe).status());
+  }
   OCTO_RETURN_IF_ERROR(ProbeEncoder(request, decoded, upscaled, calibration, cancel, &probe));
   return probe;
 }
