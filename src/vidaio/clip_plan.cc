@@ -7,8 +7,9 @@
 #include <ctime>
 
 #include "models/manifest.h"
+#include "planner/calibrate.h"
 #include "planner/calibration_file.h"
-#include "planner/measure_speed.h"
+#include "planner/clip_probe.h"
 #include "vidaio/clip_setup.h"
 
 namespace octoscale {

@@ -1,16 +1,12 @@
-// Measuring the parts of the work, for a calibration and for one clip.
+// Measuring the parts of the work for a calibration.
 //
 // Processor time is that of the whole process: whatever else runs in it meanwhile is counted too.
 #pragma once
-
-#include <string>
-#include <vector>
 
 #include "base/cancel.h"
 #include "base/status.h"
 #include "models/model_upscaler.h"
 #include "planner/calibration.h"
-#include "video/video_reader.h"
 #include "video/video_writer.h"
 
 namespace octoscale {
@@ -25,17 +21,5 @@ Status CalibrateEngine(const ModelRequest& request, double pixels, const CancelT
 // default quality on a synthetic moving picture. Errors: those of VideoWriter.
 Status CalibrateEncoder(const EncoderOptions& options, const CancelToken& cancel,
                         Calibration* calibration, bool* added);
-
-struct ProbeRequest {
-  std::string input;
-  ReaderOptions reader;
-  ModelRequest model;                // in the calibration
-  EncoderOptions encoder;            // its preset doesn't count
-  std::vector<std::string> presets;  // to encode the piece with; in the calibration
-};
-
-// Decodes a few frames, upscales a piece of them and encodes it; about a second.
-Result<ClipProbe> ProbeClip(const ProbeRequest& request, const Calibration& calibration,
-                            const CancelToken& cancel);
 
 }  // namespace octoscale

@@ -1,0 +1,181 @@
+#include "planner/clip_probe.h"
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "base/temporary_folder.h"
+#include "planner/encoder_speed.h"
+#include "planner/stopwatch.h"
+#include "video/colour.h"
+
+namespace octoscale {
+namespace {
+
+constexpr size_t kProbeFrames = 8;
+constexpr FrameSize kTileX2{128, 80};
+constexpr FrameSize kTileX4{64, 48};
+// Whole frames for the network, or as much of one as this.
+constexpr FrameSize kEngineSize{1920, 1080};
+constexpr double kEngineSeconds = 0.7;
+constexpr double kEngineSecondsMax = 3;  // one frame that takes longer is not tried
+// The first frames of a clip may be black: the probe begins after this share of it.
+constexpr double kStart = 0.4;
+
+void CopyPart(const Frame& from, int left, int top, FrameSize size, int to_left, int to_top,
+              Frame* to) {
+  const int bytes = SampleBytes(from.sample_type());
+  for (int plane = 0; plane < Frame::kPlanes; ++plane) {
+    for (int y = 0; y < size.height; ++y) {
+      std::memcpy(to->row(plane, to_top + y) + to_left * bytes,
+                  from.row(plane, top + y) + left * bytes, static_cast<size_t>(size.width) * bytes);
+    }
+  }
+}
+
+Frame Middle(const Frame& frame, FrameSize most) {
+  const FrameSize size{std::min(most.width, frame.width()), std::min(most.height, frame.height())};
+  Frame middle(size, frame.sample_type());
+  CopyPart(frame, (frame.width() - size.width) / 2, (frame.height() - size.height) / 2, size, 0, 0,
+           &middle);
+  return middle;
+}
+
+// Three by three tiles from all over the frame: what is hard to encode is seldom spread evenly.
+Frame Mosaic(const Frame& frame, FrameSize tile) {
+  constexpr int kTiles = 3;
+  const FrameSize size{tile.width * kTiles, tile.height * kTiles};
+  if (frame.width() <= size.width || frame.height() <= size.height) return Middle(frame, size);
+  Frame mosaic(size, frame.sample_type());
+  for (int row = 0; row < kTiles; ++row) {
+    for (int column = 0; column < kTiles; ++column) {
+      CopyPart(frame, (frame.width() - tile.width) * column / (kTiles - 1),
+               (frame.height() - tile.height) * row / (kTiles - 1), tile, tile.width * column,
+               tile.height * row, &mosaic);
+    }
+  }
+  return mosaic;
+}
+
+struct DecodedPieces {
+  std::unique_ptr<VideoReader> reader;
+  std::vector<Frame> mosaics;  // for the encoder
+  std::vector<Frame> wholes;   // of the first few frames, for the network
+  double cpu_per_pixel = 0;
+};
+
+Result<DecodedPieces> DecodePieces(const ProbeRequest& request, const CancelToken& cancel) {
+  ReaderOptions options = request.reader;
+  DecodedPieces decoded;
+  OCTO_ASSIGN_OR_RETURN(decoded.reader, VideoReader::Open(request.input, options, cancel));
+  const double seconds = decoded.reader->info().video.duration_seconds;
+  if (options.start_seconds == 0 && options.frames == 0 && seconds > 0) {
+    options.start_seconds = seconds * kStart;
+    auto later = VideoReader::Open(request.input, options, cancel);
+    if (later.ok()) decoded.reader = std::move(later).value();
+  }
+  ColourToRgb colour(decoded.reader->info().video.sample_type, true);
+  const Times start = Now();
+  const FrameSize tile = request.model.engine.scale > 2 ? kTileX4 : kTileX2;
+  while (decoded.mosaics.size() < kProbeFrames) {
+    OCTO_ASSIGN_OR_RETURN(const std::optional<Picture> picture, decoded.reader->Next());
+    if (!picture) break;
+    OCTO_ASSIGN_OR_RETURN(const Frame frame, colour.Convert(*picture));
+    decoded.mosaics.push_back(Mosaic(frame, tile));
+    decoded.wholes.push_back(Middle(frame, kEngineSize));
+  }
+  if (decoded.mosaics.empty()) return CorruptInput(request.input + ": no frame to look at");
+  decoded.cpu_per_pixel = (Now() - start).cpu / (static_cast<double>(decoded.mosaics.size()) *
+                                                 PixelsOf(decoded.reader->info().video.size));
+  return decoded;
+}
+
+// As many of the frames as the probe has time for.
+std::span<const Frame> Fitting(const std::vector<Frame>& frames, double seconds_per_pixel,
+                               size_t least) {
+  const double each = seconds_per_pixel * PixelsOf(frames[0].size());
+  const auto fitting = static_cast<size_t>(kEngineSeconds / each);
+  const size_t count = std::min(frames.size(), std::max(least, fitting));
+  return std::span(frames).first(count);
+}
+
+// Sets what the engine's speed says about the moment. The processor time is the better of two
+// halves, as the worse one may have been disturbed for an instant; the share of the cores is that
+// of both.
+Result<std::vector<Frame>> TimeEngine(Engine& engine, std::span<const Frame> frames,
+                                      const PixelSpeed& calibrated, const CancelToken& cancel,
+                                      ClipProbe* probe) {
+  std::vector<Frame> all;
+  Times total;
+  const size_t half = (frames.size() + 1) / 2;
+  for (size_t first = 0; first < frames.size(); first += half) {
+    const std::span<const Frame> part =
+        frames.subspan(first, std::min(half, frames.size() - first));
+    const Times start = Now();
+    OCTO_ASSIGN_OR_RETURN(std::vector<Frame> upscaled, engine.PredictBatch(part, cancel));
+    const Times took = Now() - start;
+    const double pixels = static_cast<double>(part.size()) * PixelsOf(part[0].size());
+    const double cost = took.cpu / pixels / calibrated.cpu;
+    probe->cpu_cost = first == 0 ? cost : std::min(probe->cpu_cost, cost);
+    total.cpu += took.cpu;
+    total.wall += took.wall;
+    std::move(upscaled.begin(), upscaled.end(), std::back_inserter(all));
+  }
+  probe->core_share = std::min(1.0, total.cpu / total.wall * calibrated.wall / calibrated.cpu);
+  return all;
+}
+
+Status ProbeEncoder(const ProbeRequest& request, const DecodedPieces& decoded,
+                    const std::vector<Frame>& upscaled, const Calibration& calibration,
+                    const CancelToken& cancel, ClipProbe* probe) {
+  EncoderOptions encoder = request.encoder;
+  const double share =
+      PixelsOf(decoded.mosaics[0].size()) / PixelsOf(decoded.reader->info().video.size);
+  encoder.rate_cap =
+      static_cast<int64_t>(static_cast<double>(encoder.rate_cap) * std::min(1.0, share));
+  OCTO_ASSIGN_OR_RETURN(const TemporaryFolder folder, TemporaryFolder::Create());
+  for (const std::string& preset : request.presets) {
+    encoder.preset = preset;
+    const auto row = FindEncoder(calibration, encoder.codec, preset);
+    if (!row) return Internal("the probe's encoder preset '" + preset + "' isn't calibrated");
+    OCTO_ASSIGN_OR_RETURN(const EncoderSpeed cost,
+                          MeasureEncoder(upscaled, *decoded.reader, encoder, folder, cancel));
+    probe->encoder_costs.emplace_back(preset, cost.speed.cpu / row->speed.cpu);
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+Result<ClipProbe> ProbeClip(const ProbeRequest& request, const Calibration& calibration,
+                            const CancelToken& cancel) {
+  OCTO_ASSIGN_OR_RETURN(const DecodedPieces decoded, DecodePieces(request, cancel));
+  const auto row_of = [&](const Frame& frame) {
+    return FindEngine(calibration, request.model.model, request.model.engine.scale,
+                      std::string(PrecisionName(request.model.engine.precision)),
+                      PixelsOf(frame.size()));
+  };
+  const auto mosaic_row = row_of(decoded.mosaics[0]), whole_row = row_of(decoded.wholes[0]);
+  if (!mosaic_row || !whole_row) return Internal("the probe's model isn't calibrated");
+  ClipProbe probe;
+  probe.decode_cpu = decoded.cpu_per_pixel;
+  OCTO_ASSIGN_OR_RETURN(const std::unique_ptr<EngineUpscaler> upscaler,
+                        CreateModelUpscaler(request.model));
+  // The slower the network, the fewer frames; without two of them nothing moves.
+  const std::span<const Frame> mosaics = Fitting(decoded.mosaics, mosaic_row->speed.wall, 2);
+  OCTO_ASSIGN_OR_RETURN(const std::vector<Frame> upscaled,
+                        TimeEngine(upscaler->engine(), mosaics, mosaic_row->speed, cancel, &probe));
+  if (whole_row->speed.wall * PixelsOf(decoded.wholes[0].size()) < kEngineSecondsMax) {
+    const std::span<const Frame> wholes = Fitting(decoded.wholes, whole_row->speed.wall, 1);
+    OCTO_RETURN_IF_ERROR(
+        TimeEngine(upscaler->engine(), wholes, whole_row->speed, cancel, &probe).status());
+  }
+  OCTO_RETURN_IF_ERROR(ProbeEncoder(request, decoded, upscaled, calibration, cancel, &probe));
+  return probe;
+}
+
+}  // namespace octoscale

@@ -1,0 +1,28 @@
+// A look at one clip and at the moment: a few frames through decoder, network and encoder.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/status.h"
+#include "models/model_upscaler.h"
+#include "planner/calibration.h"
+#include "video/video_reader.h"
+#include "video/video_writer.h"
+
+namespace octoscale {
+
+struct ProbeRequest {
+  std::string input;
+  ReaderOptions reader;
+  ModelRequest model;                // in the calibration
+  EncoderOptions encoder;            // its preset doesn't count
+  std::vector<std::string> presets;  // to encode the piece with; in the calibration
+};
+
+// Decodes a few frames, upscales a piece of them and encodes it; about a second.
+Result<ClipProbe> ProbeClip(const ProbeRequest& request, const Calibration& calibration,
+                            const CancelToken& cancel);
+
+}  // namespace octoscale

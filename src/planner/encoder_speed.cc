@@ -1,0 +1,75 @@
+#include "planner/encoder_speed.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "planner/stopwatch.h"
+#include "video/colour.h"
+
+namespace octoscale {
+namespace {
+
+// The short run is as long as it takes until an encoder's look-ahead does most of its work.
+constexpr size_t kFramesFew = 8;
+constexpr size_t kFramesMany = 28;
+
+struct EncodeTimes {
+  Times encoder;
+  double colour_cpu = 0;
+};
+
+// Frame i of a film that runs through `frames` forwards and backwards.
+const Frame& BackAndForth(std::span<const Frame> frames, size_t i) {
+  if (frames.size() == 1) return frames[0];
+  const size_t turn = 2 * (frames.size() - 1);
+  return frames[std::min(i % turn, turn - i % turn)];
+}
+
+// Encodes `count` frames.
+Result<EncodeTimes> Encode(std::span<const Frame> frames, size_t count, const VideoReader& source,
+                           const EncoderOptions& options, const TemporaryFolder& folder,
+                           const CancelToken& cancel) {
+  WriterOptions writer_options;
+  writer_options.encoder = options;
+  writer_options.overwrite = true;
+  const std::string path = (folder.path() / "encoded.mkv").string();
+  const Times start = Now();
+  OCTO_ASSIGN_OR_RETURN(const std::unique_ptr<VideoWriter> writer,
+                        VideoWriter::Open(path, source, frames[0].size(), writer_options, cancel));
+  ColourFromRgb colour(writer->format());
+  EncodeTimes times;
+  for (size_t i = 0; i < count; ++i) {
+    const double before = ThreadCpuSeconds();
+    OCTO_ASSIGN_OR_RETURN(Picture picture, colour.Convert(BackAndForth(frames, i),
+                                                          {static_cast<int64_t>(i), 1, false}));
+    times.colour_cpu += ThreadCpuSeconds() - before;
+    OCTO_RETURN_IF_ERROR(writer->Write(std::move(picture)));
+  }
+  OCTO_RETURN_IF_ERROR(writer->Finish(false).status());
+  const Times all = Now() - start;
+  times.encoder = {all.cpu - times.colour_cpu, all.wall - times.colour_cpu};
+  return times;
+}
+
+}  // namespace
+
+Result<EncoderSpeed> MeasureEncoder(std::span<const Frame> frames, const VideoReader& source,
+                                    const EncoderOptions& options, const TemporaryFolder& folder,
+                                    const CancelToken& cancel) {
+  OCTO_ASSIGN_OR_RETURN(const EncodeTimes few,
+                        Encode(frames, kFramesFew, source, options, folder, cancel));
+  OCTO_ASSIGN_OR_RETURN(const EncodeTimes many,
+                        Encode(frames, kFramesMany, source, options, folder, cancel));
+  const double pixels = PixelsOf(frames[0].size());
+  const double total = kFramesMany * pixels;
+  const double more = (kFramesMany - kFramesFew) * pixels;
+  Times difference = many.encoder - few.encoder;
+  // A machine that stumbled in the short run.
+  if (difference.cpu <= 0) difference.cpu = many.encoder.cpu * more / total;
+  if (difference.wall <= 0) difference.wall = many.encoder.wall * more / total;
+  return EncoderSpeed{{difference.cpu / more, difference.wall / more}, many.colour_cpu / total};
+}
+
+}  // namespace octoscale
