@@ -5,17 +5,17 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/file_sequence.h"
+
 namespace octoscale {
 namespace {
 
 constexpr int64_t kBackwardJumpMicroseconds = 500'000;
 
-bool IsSequencePattern(const std::string& path) { return av_filename_number_test(path.c_str()); }
-
 Status CheckPath(const std::string& path) {
   struct stat info {};
   if (stat(path.c_str(), &info) != 0) {
-    if (errno == ENOENT && IsSequencePattern(path)) return OkStatus();
+    if (errno == ENOENT && IsInputSequence(path)) return OkStatus();
     if (errno == ENOENT) return NotFound(path + ": no such file");
     return ErrnoStatus(errno, path);
   }
@@ -60,11 +60,12 @@ Demuxer::~Demuxer() {
   avio_closep(&file_);
 }
 
-Result<std::unique_ptr<Demuxer>> Demuxer::Open(const std::string& path, const CancelToken& cancel) {
+Result<std::unique_ptr<Demuxer>> Demuxer::Open(const std::string& path, const CancelToken& cancel,
+                                               Rational sequence_rate) {
   CaptureAvLog();
   OCTO_RETURN_IF_ERROR(CheckPath(path));
   std::unique_ptr<Demuxer> demuxer(new Demuxer(path, cancel));
-  Status opened = demuxer->OpenContext();
+  Status opened = demuxer->OpenContext(sequence_rate);
   if (!opened.ok()) {
     OCTO_RETURN_IF_ERROR(cancel.Check());
     return opened;
@@ -72,22 +73,37 @@ Result<std::unique_ptr<Demuxer>> Demuxer::Open(const std::string& path, const Ca
   return demuxer;
 }
 
-Status Demuxer::OpenContext() {
-  TakeAvLogLine();
-  context_ = avformat_alloc_context();
-  if (context_ == nullptr) return ResourceExhausted(path_ + ": out of memory");
-  context_->interrupt_callback = InterruptOn(&cancel_);
+// Opens real files here, not by FFmpeg, so that a '%d' in their name is no pattern.
+Status Demuxer::OpenFile(const AVInputFormat** format, AvDict* options, Rational sequence_rate) {
   const std::string url = "file:" + path_;
-  // Opened here, not by FFmpeg, so that a '%d' in the name of a real file is no pattern.
   if (Exists(path_)) {
     const int error =
         avio_open2(&file_, url.c_str(), AVIO_FLAG_READ, &context_->interrupt_callback, nullptr);
     if (error < 0) return AvStatus(error, path_);
     context_->pb = file_;
+    return OkStatus();
   }
+  OCTO_ASSIGN_OR_RETURN(const SequenceRange range, FindSequence(*FileSequence::Parse(path_)));
+  sequence_pictures_ = range.count;
+  options->Set("start_number", std::to_string(range.first));
+  options->Set("framerate",
+               std::to_string(sequence_rate.num) + "/" + std::to_string(sequence_rate.den));
+  *format = av_find_input_format("image2");
+  return OkStatus();
+}
+
+Status Demuxer::OpenContext(Rational sequence_rate) {
+  TakeAvLogLine();
+  context_ = avformat_alloc_context();
+  if (context_ == nullptr) return ResourceExhausted(path_ + ": out of memory");
+  context_->interrupt_callback = InterruptOn(&cancel_);
   AvDict options;
   options.Set("protocol_whitelist", "file,crypto,data");
-  int error = avformat_open_input(&context_, url.c_str(), nullptr, options.get());
+  const AVInputFormat* format = nullptr;
+  OCTO_RETURN_IF_ERROR(OpenFile(&format, &options, sequence_rate));
+  const std::string url =
+      "file:" + (is_sequence() ? FileSequence::Parse(path_)->Escaped() : path_);
+  int error = avformat_open_input(&context_, url.c_str(), format, options.get());
   if (error == AVERROR_INVALIDDATA || error == AVERROR_EOF) {
     const std::string line = TakeAvLogLine();
     return CorruptInput(path_ + ": not a media file that FFmpeg can read, or cut off" +
@@ -97,6 +113,7 @@ Status Demuxer::OpenContext() {
   OCTO_RETURN_IF_ERROR(CheckContainer());
   error = avformat_find_stream_info(context_, nullptr);
   if (error < 0) return AvStatus(error, path_ + ": reading the stream headers");
+  if (is_sequence()) context_->streams[0]->nb_frames = sequence_pictures_;
   // Reading the headers may already meet the end of a cut-off file.
   truncation_ = TruncationIn(TakeAvLogLine());
   return OkStatus();

@@ -9,15 +9,17 @@
 #include "base/cancel.h"
 #include "base/status.h"
 #include "video/libav.h"
+#include "video/video_reader.h"
 
 namespace octoscale {
 
 // Not thread-safe. Owns the file and its format context.
 class Demuxer {
  public:
-  // Opens a local file (or an image sequence such as frame_%06d.png) and reads its headers.
-  // Errors: as VideoReader::Open.
-  static Result<std::unique_ptr<Demuxer>> Open(const std::string& path, const CancelToken& cancel);
+  // Opens a local file (or an image sequence such as frame_%06d.png, whose pictures follow each
+  // other at `sequence_rate`) and reads its headers. Errors: as VideoReader::Open.
+  static Result<std::unique_ptr<Demuxer>> Open(const std::string& path, const CancelToken& cancel,
+                                               Rational sequence_rate = kDefaultSequenceRate);
   ~Demuxer();
   Demuxer(const Demuxer&) = delete;
   Demuxer& operator=(const Demuxer&) = delete;
@@ -25,6 +27,7 @@ class Demuxer {
   AVFormatContext* context() { return context_; }
   const AVFormatContext* context() const { return context_; }
   const std::string& path() const { return path_; }
+  bool is_sequence() const { return sequence_pictures_ > 0; }
 
   // The next packet of the streams that are not discarded. false at the end of the file; an end
   // that comes before the file's own index says is CorruptInput.
@@ -46,7 +49,8 @@ class Demuxer {
 
  private:
   Demuxer(std::string path, const CancelToken& cancel);
-  Status OpenContext();
+  Status OpenContext(Rational sequence_rate);
+  Status OpenFile(const AVInputFormat** format, AvDict* options, Rational sequence_rate);
   Status CheckContainer() const;
   std::string FindTruncation() const;
   void JoinTimes(AVPacket* packet);
@@ -55,6 +59,7 @@ class Demuxer {
   CancelToken cancel_;
   AVFormatContext* context_ = nullptr;
   AVIOContext* file_ = nullptr;
+  int64_t sequence_pictures_ = 0;  // of an image sequence; else 0
   bool allow_truncated_ = false;
   int64_t join_offset_us_ = 0;            // added to every time
   std::vector<int64_t> expected_dts_us_;  // by stream, joined; AV_NOPTS_VALUE before the first

@@ -38,6 +38,8 @@ Status CheckOptions(const ReaderOptions& options) {
   if (!(options.start_seconds >= 0) || !(options.duration_seconds >= 0) || options.frames < 0) {
     return InvalidArgument("start, duration and frames: expected 0 or more");
   }
+  const Rational rate = options.sequence_rate.value_or(kDefaultSequenceRate);
+  if (rate.num < 1 || rate.den < 1) return InvalidArgument("rate: expected more than 0");
   return OkStatus();
 }
 
@@ -56,7 +58,12 @@ Status VideoReader::Impl::Start(const std::string& path, const ReaderOptions& re
 Status VideoReader::Impl::OpenFile() {
   warnings_.clear();
   decoder.reset();
-  OCTO_ASSIGN_OR_RETURN(demuxer, Demuxer::Open(info.path, cancel));
+  OCTO_ASSIGN_OR_RETURN(demuxer, Demuxer::Open(info.path, cancel,
+                                               options.sequence_rate.value_or(kDefaultSequenceRate)));
+  if (options.sequence_rate && !demuxer->is_sequence()) {
+    return InvalidArgument(info.path + ": a rate is for numbered pictures (frame_%06d.png) only; "
+                           "the frames of a video keep their own times");
+  }
   demuxer->set_allow_truncated(options.allow_truncated);
   return OpenDecoder();
 }

@@ -19,6 +19,8 @@ enum class Deinterlace {
   kOff,   // taken as they are; the mark is passed on to the encoder
 };
 
+constexpr Rational kDefaultSequenceRate{25, 1};
+
 struct ReaderOptions {
   int threads = 2;  // decoder threads, at least 1
   // The part to read. The first picture is the first one shown at or after start_seconds, counted
@@ -31,6 +33,9 @@ struct ReaderOptions {
   // false: a picture that isn't opaque is an error, because frames carry no alpha.
   bool drop_alpha = false;
   Deinterlace deinterlace = Deinterlace::kAuto;
+  // Pictures per second of an image sequence, whose files say nothing about time; unset: 25. An
+  // error for other inputs: their own times count.
+  std::optional<Rational> sequence_rate;
 };
 
 // Which part of the source's timeline the pictures cover, for trimming the streams that are copied.
@@ -45,8 +50,8 @@ struct SourceWindow {
 class VideoReader {
  public:
   // Opens the default video stream (attached pictures are not video) and decodes its first picture.
-  // `path` is a local file, or an image sequence such as frame_%06d.png.
-  // Errors: NotFound; InvalidArgument (a directory, a start beyond the end); CorruptInput (not a
+  // `path` is a local file, or an image sequence such as frame_%06d.png (base/file_sequence.h).
+  // Errors: NotFound; InvalidArgument (a directory, a start beyond the end, a gap in a sequence); CorruptInput (not a
   // media file, cut off, nothing decodable); Unsupported (no video stream, encrypted, no decoder);
   // Cancelled; IoError.
   static Result<std::unique_ptr<VideoReader>> Open(const std::string& path,
