@@ -18,7 +18,8 @@ TEST(FileSequenceTest, NamesWithOneNumberAreSequences) {
   EXPECT_EQ(plain->Name(12), "12.jpg");
   EXPECT_EQ(plain->folder(), ".");
   EXPECT_EQ(FileSequence::Parse("50%/x%d.png")->Escaped(), "50%%/x%d.png");
-  for (const char* other : {"frame.png", "100%.png", "%d_%d.png", "%s.png", "%6d.png", "%d/a.png"}) {
+  for (const char* other :
+       {"frame.png", "100%.png", "%d_%d.png", "%s.png", "%6d.png", "%d/a.png"}) {
     EXPECT_FALSE(FileSequence::Parse(other)) << other;
   }
 }

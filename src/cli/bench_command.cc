@@ -4,6 +4,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "cli/bench_journal.h"
 #include "cli/bench_video.h"
@@ -37,6 +38,7 @@ struct BenchVideoFlags {
   EngineFlags engine;
   VideoFlags video;
   double seconds = 5;
+  bool journal = false;
   bool json = false;
 };
 
@@ -96,13 +98,21 @@ int RunBenchEngine(const BenchEngineFlags& flags) {
   return kExitDone;
 }
 
+std::string MemoryText(const std::vector<double>& rss_mib) {
+  if (rss_mib.empty()) return {};
+  std::string text = "memory: ";
+  for (const double rss : rss_mib) text += Fixed(rss, 0) + " ";
+  return text + "MiB after each quarter\n";
+}
+
 int RunBenchVideo(const BenchVideoFlags& flags) {
   const auto pipeline = ResolveVideoFlags(flags.video);
   if (!pipeline.ok()) return ReportFailure(pipeline.status());
   const auto upscaler = CreateEngineUpscaler(flags.engine);
   if (!upscaler.ok()) return ReportFailure(upscaler.status());
-  const auto result =
-      BenchVideo(flags.input, **upscaler, *pipeline, flags.seconds, InterruptToken());
+  PipelineOptions options = *pipeline;
+  if (flags.journal) options.journal.mode = JournalMode::kStart;
+  const auto result = BenchVideo(flags.input, **upscaler, options, flags.seconds, InterruptToken());
   if (!result.ok()) return ReportFailure(result.status());
 
   Json json = DescribeEngine(**upscaler, (*upscaler)->engine(), result->input_size);
@@ -112,16 +122,22 @@ int RunBenchVideo(const BenchVideoFlags& flags) {
   json["fps"] = result->report.fps;
   json["engine_fps"] = result->engine.fps;
   json["ratio"] = result->report.fps / result->engine.fps;
+  json["attainable_ratio"] = result->attainable_ratio;
+  json["cpu_seconds"] = result->cpu_seconds;
+  json["rss_mb"] = result->rss_mib;
   json["peak_rss_mb"] = PeakRssMib();
   if (flags.json) {
     PrintJson(json);
   } else {
     std::printf(
-        "%s\nvideo:  %s fps (%lld frames, %s)\nengine: %s fps on the same frames\nratio:  %s\n",
+        "%s\nvideo:  %s fps (%lld frames, %s)\nengine: %s fps on the same frames\nratio:  %s (%s "
+        "if the "
+        "CPU time of all parts were all that counts)\n%s",
         EngineText(json).c_str(), Fixed(result->report.fps, 3).c_str(),
         static_cast<long long>(result->report.frames), result->report.encoder.c_str(),
         Fixed(result->engine.fps, 3).c_str(),
-        Fixed(result->report.fps / result->engine.fps, 3).c_str());
+        Fixed(result->report.fps / result->engine.fps, 3).c_str(),
+        Fixed(result->attainable_ratio, 3).c_str(), MemoryText(result->rss_mib).c_str());
   }
   return kExitDone;
 }
@@ -200,6 +216,7 @@ void AddBenchVideo(CLI::App& bench, int& exit_code) {
   command->add_option("--seconds", flags->seconds, "Measure the network alone at least this long")
       ->check(CLI::Range(0.0, kSecondsMax))
       ->capture_default_str();
+  command->add_flag("--journal", flags->journal, "Keep a journal, as `upscale` does");
   command->add_flag("--json", flags->json, "Print JSON");
   command->callback([flags, &exit_code] { exit_code = RunBenchVideo(*flags); });
 }

@@ -1,21 +1,13 @@
 #include "cli/bench_journal.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 
 #include "base/temporary_folder.h"
+#include "engine/engine_speed.h"
 #include "pipeline/segment_sink.h"
 
 namespace octoscale {
 namespace {
-
-double CpuSeconds() {
-  struct rusage usage {};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) { return time.tv_sec + time.tv_usec * 1e-6; };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
 
 void KeepBest(const JournalRun& run, JournalRun* best) {
   const bool first = best->seconds == 0;
@@ -41,12 +33,12 @@ Result<JournalCost> BenchJournal(const std::string& input, FrameUpscaler& upscal
     PipelineOptions now = options;
     now.writer.overwrite = true;
     now.journal.mode = journal ? JournalMode::kStart : JournalMode::kNone;
-    const double cpu_before = CpuSeconds();
+    const double cpu_before = ProcessCpuSeconds();
     OCTO_ASSIGN_OR_RETURN(const PipelineReport report,
                           RunPipeline(input, output, upscaler, now, {}, cancel));
     if (run < 0) continue;
     cost.frames = report.frames;
-    KeepBest({report.seconds, CpuSeconds() - cpu_before, report.output_bytes},
+    KeepBest({report.seconds, ProcessCpuSeconds() - cpu_before, report.output_bytes},
              journal ? &cost.with : &cost.without);
   }
   return cost;

@@ -11,12 +11,13 @@ namespace octoscale {
 namespace {
 
 constexpr size_t kFramesMax = 32;
+constexpr int kQuarters = 4;
 constexpr size_t kFrameBytesMax = size_t{512} << 20;
 
 Result<std::vector<Frame>> FirstFrames(const std::string& input, ReaderOptions options,
                                        const CancelToken& cancel) {
   OCTO_ASSIGN_OR_RETURN(const auto reader, VideoReader::Open(input, options, cancel));
-  ColourToRgb to_rgb(reader->info().video.sample_type, options.drop_alpha);
+  ColourToRgb to_rgb(reader->info().video.sample_type, /*drop_alpha=*/true);
   std::vector<Frame> frames;
   size_t bytes = 0;
   while (frames.size() < kFramesMax && bytes < kFrameBytesMax) {
@@ -34,6 +35,7 @@ EngineSpeed Sum(const EngineSpeed& a, const EngineSpeed& b) {
   EngineSpeed sum;
   sum.frames = a.frames + b.frames;
   sum.seconds = a.seconds + b.seconds;
+  sum.cpu_seconds = a.cpu_seconds + b.cpu_seconds;
   sum.fps = static_cast<double>(sum.frames) / sum.seconds;
   sum.effective_gflops =
       (a.effective_gflops * a.seconds + b.effective_gflops * b.seconds) / sum.seconds;
@@ -52,11 +54,23 @@ Result<VideoSpeed> BenchVideo(const std::string& input, EngineUpscaler& upscaler
   speed.input_size = frames[0].size();
   OCTO_ASSIGN_OR_RETURN(const EngineSpeed before,
                         MeasureEngine(upscaler.engine(), frames, seconds_min / 2, cancel));
+  const auto on_progress = [&speed](const PipelineProgress& progress) {
+    const auto quarters = static_cast<int64_t>(speed.rss_mib.size());
+    const int64_t due = progress.frames_total * (quarters + 1) / kQuarters;
+    if (progress.frames_total > 0 && quarters < kQuarters && progress.frames_done >= due) {
+      speed.rss_mib.push_back(RssMib());
+    }
+  };
+  const double cpu_start = ProcessCpuSeconds();
   OCTO_ASSIGN_OR_RETURN(speed.report, RunPipeline(input, (folder.path() / "out.mkv").string(),
-                                                  upscaler, options, {}, cancel));
+                                                  upscaler, options, on_progress, cancel));
+  speed.cpu_seconds = ProcessCpuSeconds() - cpu_start;
   OCTO_ASSIGN_OR_RETURN(const EngineSpeed after,
                         MeasureEngine(upscaler.engine(), frames, seconds_min / 2, cancel));
   speed.engine = Sum(before, after);
+  const double engine_cost = speed.engine.cpu_seconds / static_cast<double>(speed.engine.frames);
+  speed.attainable_ratio =
+      engine_cost * static_cast<double>(speed.report.frames) / speed.cpu_seconds;
   return speed;
 }
 

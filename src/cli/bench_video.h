@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/cancel.h"
 #include "base/status.h"
@@ -14,7 +15,14 @@ namespace octoscale {
 struct VideoSpeed {
   FrameSize input_size;
   PipelineReport report;
-  EngineSpeed engine;  // on the first frames of the same video
+  EngineSpeed engine;      // on the first frames of the same video
+  double cpu_seconds = 0;  // of the whole process, while the video was made
+  // What share of the engine's speed the CPU time of all parts together allows: the engine's CPU
+  // time for a frame over that of the whole.
+  double attainable_ratio = 0;
+  // Resident memory when a quarter, half, three quarters and all of the frames were done, in MiB.
+  // Empty when nobody knows the number of frames beforehand.
+  std::vector<double> rss_mib;
 };
 
 // Upscales `input` into a temporary file, which is removed, and runs the engine alone on the first

@@ -6,11 +6,12 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <set>
+#include <map>
 #include <span>
 #include <string_view>
 #include <system_error>
 
+#include "base/file_sequence.h"
 #include "image/image.h"
 #include "video/video_writer.h"
 
@@ -40,6 +41,13 @@ bool IsVideoName(const fs::path& path) {
 bool IsAnimatedPng(std::string_view head) {
   const size_t animation = head.find("acTL");
   return animation != std::string_view::npos && animation < head.find("IDAT");
+}
+
+// The extended header comes first and has a bit for it.
+bool IsAnimatedWebp(std::string_view head) {
+  constexpr size_t kFlags = 20;
+  constexpr char kAnimation = 2;
+  return head.size() > kFlags && head.substr(12, 4) == "VP8X" && (head[kFlags] & kAnimation) != 0;
 }
 
 bool CanHold(const std::string& container, const std::string& encoder) {
@@ -72,9 +80,15 @@ Result<std::vector<fs::path>> MediaIn(const std::string& folder) {
   return files;
 }
 
+Status SharedOutput(const fs::path& a, const fs::path& b, const fs::path& name) {
+  return InvalidArgument(a.string() + " and " + b.string() + " would both be written to '" +
+                         name.string() + "'; upscale one of them by itself");
+}
+
 }  // namespace
 
 Result<MediaKind> KindOfFile(const std::string& path) {
+  if (IsInputSequence(path)) return MediaKind::kVideo;
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (status.type() == fs::file_type::not_found) {
@@ -92,28 +106,42 @@ Result<MediaKind> KindOfFile(const std::string& path) {
   head.resize(static_cast<size_t>(file.gcount()));
   const bool png = head.starts_with("\x89PNG");
   const bool jpeg = head.starts_with("\xFF\xD8\xFF");
-  return jpeg || (png && !IsAnimatedPng(head)) ? MediaKind::kPicture : MediaKind::kVideo;
+  const bool webp = head.starts_with("RIFF") && head.find("WEBP") == 8;
+  const bool still = jpeg || (png && !IsAnimatedPng(head)) || (webp && !IsAnimatedWebp(head));
+  return still ? MediaKind::kPicture : MediaKind::kVideo;
 }
 
-Result<std::vector<FolderFile>> FolderFiles(const std::string& folder,
-                                            const std::string& output_folder,
-                                            const std::string& encoder) {
-  OCTO_ASSIGN_OR_RETURN(const std::vector<fs::path> inputs, MediaIn(folder));
-  // Files that keep their names come first, so that only a renamed one ever has to give way.
-  std::set<fs::path> taken;
-  for (const fs::path& input : inputs) {
-    const fs::path name = OutputName(input, encoder);
-    if (name == input.filename()) taken.insert(name);
-  }
-  std::vector<FolderFile> files;
-  for (const fs::path& input : inputs) {
-    fs::path name = OutputName(input, encoder);
-    if (name != input.filename() && !taken.insert(name).second) {
-      name = input.filename();
-      name += "." + std::string(kFallbackContainer);
-      taken.insert(name);
+Result<std::vector<ListedFile>> ListFiles(const std::vector<std::string>& inputs,
+                                          const std::string& output_folder,
+                                          const std::string& encoder) {
+  std::vector<fs::path> paths;
+  for (const std::string& input : inputs) {
+    std::error_code error;
+    if (!fs::is_directory(input, error)) {
+      paths.emplace_back(input);
+      continue;
     }
-    files.push_back({input.string(), (fs::path(output_folder) / name).string()});
+    OCTO_ASSIGN_OR_RETURN(const std::vector<fs::path> found, MediaIn(input));
+    paths.insert(paths.end(), found.begin(), found.end());
+  }
+  // Files that keep their names come first, so that only a renamed one ever has to give way.
+  std::map<fs::path, fs::path> taken;
+  for (const fs::path& path : paths) {
+    const fs::path name = OutputName(path, encoder);
+    if (name != path.filename()) continue;
+    const auto [at, fresh] = taken.emplace(name, path);
+    if (!fresh) return SharedOutput(at->second, path, name);
+  }
+  std::vector<ListedFile> files;
+  for (const fs::path& path : paths) {
+    fs::path name = OutputName(path, encoder);
+    if (name != path.filename() && !taken.emplace(name, path).second) {
+      name = path.filename();
+      name += "." + std::string(kFallbackContainer);
+      const auto [at, fresh] = taken.emplace(name, path);
+      if (!fresh) return SharedOutput(at->second, path, name);
+    }
+    files.push_back({path.string(), (fs::path(output_folder) / name).string()});
   }
   return files;
 }

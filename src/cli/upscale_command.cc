@@ -1,6 +1,9 @@
 // octoscale upscale: the arguments.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "cli/clip_flags.h"
 #include "cli/commands.h"
@@ -23,14 +26,17 @@ constexpr const char* kFooter =
     "  octoscale upscale logo.png -o logo-4x.png -s 4 -m realesrgan-x4plus-anime\n"
     "  octoscale upscale old-videos/ -o new-videos/\n"
     "  octoscale upscale clip.mp4 -o answer.mp4 --task SD2HD --deadline 40s\n"
+    "  octoscale upscale one.mp4 two.mkv -o new-videos/\n"
+    "  octoscale upscale frame_%06d.png -o clip.mp4 --rate 24\n"
+    "  octoscale upscale clip.mp4 -o frame_%06d.png\n"
     "\n"
-    "Containers by extension: mp4, mkv, mov, webm. Pictures: PNG and JPEG in and out.\n"
+    "Containers by extension: mp4, mkv, mov, webm. Pictures: PNG, JPEG and WebP in and out.\n"
     "OUTPUT appears under its name only when it is complete. Until then finished parts are kept\n"
     "beside it; after an interruption the same command with --resume goes on with them.\n"
     "Exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
 
 struct UpscaleFlags {
-  std::string input;
+  std::vector<std::string> inputs;
   std::string output;
   bool overwrite = false;
   std::string progress = "auto";
@@ -105,7 +111,7 @@ Status UseClip(const UpscaleFlags& flags, const CLI::App& command, UpscaleJob& j
 }
 
 int RunUpscale(const UpscaleFlags& flags, const CLI::App& command) {
-  if (flags.input == "-" || flags.output == "-") {
+  if (std::ranges::count(flags.inputs, "-") > 0 || flags.output == "-") {
     PrintError("'-' is not accepted; name a file");
     return kExitUsage;
   }
@@ -117,7 +123,7 @@ int RunUpscale(const UpscaleFlags& flags, const CLI::App& command) {
   if (!remote.ok()) return ReportFailure(remote);
 
   UpscaleJob job;
-  job.input = flags.input;
+  job.inputs = flags.inputs;
   job.output = flags.output;
   job.overwrite = flags.overwrite;
   job.progress = *progress;
@@ -125,6 +131,7 @@ int RunUpscale(const UpscaleFlags& flags, const CLI::App& command) {
   job.pipeline.writer.overwrite = flags.overwrite;
   job.pipeline.journal = ResolveJournal(flags);
   job.image.jpeg_quality = flags.jpeg_quality;
+  job.pipeline.image = job.image;
   const auto model = ResolveEngineFlags(flags.engine);
   if (!model.ok()) return ReportFailure(model.status());
   job.model = *model;
@@ -155,11 +162,14 @@ void AddStreamFlags(CLI::App& command, WriterOptions& writer) {
 }  // namespace
 
 void AddUpscaleCommand(CLI::App& app, int& exit_code) {
-  CLI::App* command = app.add_subcommand("upscale", "Upscale a video, a picture or a folder");
+  CLI::App* command = app.add_subcommand("upscale", "Upscale videos, pictures and folders");
   auto flags = std::make_shared<UpscaleFlags>();
-  command->add_option("INPUT", flags->input, "Video, picture (PNG, JPEG) or folder of them")
+  command
+      ->add_option(
+          "INPUT", flags->inputs,
+          "Videos, pictures (PNG, JPEG, WebP), folders of them, numbered pictures (f_%06d.png)")
       ->required();
-  command->add_option("-o,--output", flags->output, "File, or folder when INPUT is one")
+  command->add_option("-o,--output", flags->output, "File; a folder for several inputs or a folder")
       ->required();
   command->add_flag("-y,--overwrite", flags->overwrite, "Replace OUTPUT when it exists");
   command

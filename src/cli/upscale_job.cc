@@ -37,7 +37,7 @@ Status OutputExists(const std::string& output) {
 Status CheckPictureOutput(const std::string& input, const std::string& output, bool overwrite) {
   if (!ImageFormatFromPath(output)) {
     return InvalidArgument(output + ": " + input +
-                           " is a picture; its output's name ends in .png, .jpg or .jpeg");
+                           " is a picture; its output's name ends in .png, .jpg, .jpeg or .webp");
   }
   if (SameFile(input, output)) {
     return InvalidArgument(output + ": the output is the input; choose another name");
@@ -94,7 +94,7 @@ class JobRunner {
   }
 
   Result<FileSummary> RunFile(const std::string& input, const std::string& output);
-  int RunFolder();
+  int RunFiles();
   ProgressPrinter& printer() { return printer_; }
 
  private:
@@ -145,12 +145,13 @@ Result<FileSummary> JobRunner::RunVideo(const std::string& input, const std::str
   const auto on_progress = [this](const PipelineProgress& p) {
     printer_.Update(p.frames_done, p.frames_total, p.fps);
   };
-  const auto report = RunPipeline(input, output, *upscaler, job_.pipeline, on_progress, cancel_);
+  PipelineOptions options = job_.pipeline;
+  options.on_warning = [this](const std::string& text) { printer_.Warn(text); };
+  const auto report = RunPipeline(input, output, *upscaler, options, on_progress, cancel_);
   if (!report.ok()) {
     const bool journal = job_.pipeline.journal.mode != JournalMode::kNone;
     return ExplainInterruption(report.status(), output, journal);
   }
-  for (const std::string& warning : report->warnings) printer_.Warn(warning);
   return FileSummary{output,         report->frames,      report->width,
                      report->height, SecondsSince(start), report->frames_resumed};
 }
@@ -194,11 +195,16 @@ Result<FileSummary> JobRunner::RunFile(const std::string& input, const std::stri
 
 Status PrepareOutputFolder(const UpscaleJob& job) {
   std::error_code error;
+  const bool several = job.inputs.size() > 1;
   if (fs::exists(job.output, error) && !fs::is_directory(job.output, error)) {
-    return InvalidArgument(job.output + ": " + job.input +
-                           " is a folder, so the output must be one too, not a file");
+    return InvalidArgument(job.output + ": " +
+                           (several
+                                ? "several inputs need a folder for their outputs"
+                                : job.inputs[0] + " is a folder, so the output must be one too") +
+                           ", not a file");
   }
-  if (SameFile(job.input, job.output)) {
+  for (const std::string& input : job.inputs) {
+    if (!SameFile(input, job.output)) continue;
     return InvalidArgument(job.output + ": the output folder is the input folder; choose another");
   }
   fs::create_directories(job.output, error);
@@ -215,13 +221,13 @@ bool JobRunner::FinishedEarlier(const std::string& output) const {
   return kept.ok() && !kept->has_value();
 }
 
-int JobRunner::RunFolder() {
+int JobRunner::RunFiles() {
   const Clock::time_point start = Clock::now();
   const auto fail = [this](const Status& status) {
-    printer_.FileFailed(job_.input, status);
+    printer_.FileFailed(job_.inputs[0], status);
     return ExitCode(status.code());
   };
-  const auto files = FolderFiles(job_.input, job_.output, job_.pipeline.writer.encoder.codec);
+  const auto files = ListFiles(job_.inputs, job_.output, job_.pipeline.writer.encoder.codec);
   if (!files.ok()) return fail(files.status());
   if (const Status status = PrepareOutputFolder(job_); !status.ok()) return fail(status);
   // What is wrong with the engine's options is wrong for every file.
@@ -230,7 +236,7 @@ int JobRunner::RunFolder() {
   }
 
   FolderSummary summary;
-  for (const FolderFile& file : *files) {
+  for (const ListedFile& file : *files) {
     if (FinishedEarlier(file.output)) {
       ++summary.files;
       printer_.FileSkipped(file.output);
@@ -257,16 +263,17 @@ int JobRunner::RunFolder() {
 
 int RunUpscaleJob(const UpscaleJob& job, const CancelToken& cancel) {
   std::error_code error;
-  const bool folder = fs::is_directory(job.input, error);
-  JobRunner runner(job, cancel, folder);
-  if (folder) return runner.RunFolder();
-  const auto done = runner.RunFile(job.input, job.output);
+  const std::string& input = job.inputs[0];
+  const bool several = job.inputs.size() > 1 || fs::is_directory(input, error);
+  JobRunner runner(job, cancel, several);
+  if (several) return runner.RunFiles();
+  const auto done = runner.RunFile(input, job.output);
   runner.printer().WorkersDone();
   if (done.ok()) {
     runner.printer().FileDone(*done);
     return kExitDone;
   }
-  runner.printer().FileFailed(job.input, done.status());
+  runner.printer().FileFailed(input, done.status());
   return ExitCode(done.status().code());
 }
 

@@ -1,11 +1,12 @@
-// What `octoscale upscale` does once its arguments are understood: one file, or every video and
-// picture of a folder.
+// What `octoscale upscale` does once its arguments are understood: one file, or several and those
+// of folders.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/cancel.h"
 #include "base/status.h"
@@ -19,8 +20,8 @@
 namespace octoscale {
 
 struct UpscaleJob {
-  std::string input;
-  std::string output;
+  std::vector<std::string> inputs;  // files, or folders of them; at least one
+  std::string output;               // a folder for several inputs or a folder; else a file
   bool overwrite = false;
   ProgressMode progress = ProgressMode::kAuto;
   PipelineOptions pipeline;
@@ -35,7 +36,7 @@ struct UpscaleJob {
   ProgressPrinter::WorkerSource workers;
 };
 
-// Returns the process's exit code; everything was reported. In a folder a file that fails is
+// Returns the process's exit code; everything was reported. Of several files one that fails is
 // reported and the others go on; the exit code is 1 then.
 int RunUpscaleJob(const UpscaleJob& job, const CancelToken& cancel);
 

@@ -10,6 +10,7 @@
 
 #include "base/cpu.h"
 #include "cli/interrupt.h"
+#include "cli/key_reader.h"
 #include "cli/video2x_args.h"
 #include "cli/video2x_console.h"
 #include "cli/video2x_job.h"
@@ -71,6 +72,7 @@ int RunJob(const Video2xArgs& args, Video2xConsole& console) {
   if (!level.ok()) return ReportEnd(args, level.status(), console);
   console.Log(Video2xLevel::kInfo, fmt::format("Using CPU: {}, {} cores, {}", CpuModelName(),
                                                AvailableCores(), CpuLevelName(*level)));
+  SetForcedExit(kAborted, KeyReader::RestoreTerminal);
   Video2xJob job(args, &console, InterruptToken());
   return ReportEnd(args, job.Run(), console);
 }

@@ -19,7 +19,7 @@ constexpr std::chrono::milliseconds kTick{100};
 class DiscardingSink : public FrameSink {
  public:
   const PictureFormat& format() const override { return format_; }
-  Status Write(int64_t, Frame, FrameTime) override {
+  Status Write(int64_t, SinkFrame) override {
     ++frames_;
     return OkStatus();
   }
@@ -41,24 +41,6 @@ Result<int64_t> CountFrames(const std::string& path, const CancelToken& cancel) 
     OCTO_ASSIGN_OR_RETURN(const std::optional<Picture> picture, reader->Next());
     if (!picture) return reader->pictures();
   }
-}
-
-bool IsHardwareEncoder(const std::string& codec) {
-  for (const char* family : {"_nvenc", "_qsv", "_vaapi", "_amf", "_v4l2m2m", "_omx", "_mf"}) {
-    if (codec.ends_with(family)) return true;
-  }
-  return false;
-}
-
-// An encoder that this FFmpeg has, but that finds no hardware, says so in its own words.
-Status WithEncoders(const Status& status, const std::string& codec, const std::string& output) {
-  const bool listed = status.message().find("takes: ") != std::string::npos;
-  if (status.ok() || listed || !IsHardwareEncoder(codec)) return status;
-  std::string names;
-  for (const std::string& name : VideoEncodersFor(output.substr(output.rfind('.') + 1))) {
-    names += (names.empty() ? "" : ", ") + name;
-  }
-  return {status.code(), status.message() + "; encoders that run here: " + names};
 }
 
 }  // namespace
@@ -124,6 +106,10 @@ ProgressCallback Video2xJob::OnProgress() {
   };
 }
 
+std::function<void(const std::string&)> Video2xJob::OnWarning() {
+  return [this](const std::string& text) { console_->Log(Video2xLevel::kWarning, text); };
+}
+
 Status Video2xJob::CutTail(PipelineOptions* options) {
   if (args_.drop_tail == 0) return OkStatus();
   OCTO_ASSIGN_OR_RETURN(const int64_t frames, CountFrames(args_.input, cancel_));
@@ -142,20 +128,17 @@ Result<int64_t> Video2xJob::Encode(FrameUpscaler& upscaler) {
   PipelineOptions options;
   options.writer = args_.writer;
   options.paused = &paused_;
+  options.on_warning = OnWarning();
   OCTO_RETURN_IF_ERROR(CutTail(&options));
   auto report = RunPipeline(args_.input, args_.output, upscaler, options, OnProgress(), cancel_);
-  if (!report.ok()) {
-    return WithEncoders(report.status(), args_.writer.encoder.codec, args_.output);
-  }
-  for (const std::string& warning : report->warnings) {
-    console_->Log(Video2xLevel::kWarning, warning);
-  }
+  OCTO_RETURN_IF_ERROR(report.status());
   return report->frames;
 }
 
 Result<int64_t> Video2xJob::Discard(FrameUpscaler& upscaler) {
   PipelineOptions options;
   options.paused = &paused_;
+  options.on_warning = OnWarning();
   OCTO_RETURN_IF_ERROR(CutTail(&options));
   DiscardingSink sink;
   OCTO_ASSIGN_OR_RETURN(const SinkReport report, RunPipelineInto(sink, args_.input, upscaler,

@@ -4,6 +4,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <string>
 
 #include "base/cancel.h"
 #include "base/status.h"
@@ -32,6 +34,7 @@ class Video2xJob {
   Result<int64_t> Discard(FrameUpscaler& upscaler);
   Status CutTail(PipelineOptions* options);
   ProgressCallback OnProgress();
+  std::function<void(const std::string&)> OnWarning();
   void Watch();
   void OnKey(char key);
   void TogglePause();

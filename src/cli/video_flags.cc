@@ -1,11 +1,20 @@
 #include "cli/video_flags.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 namespace octoscale {
 namespace {
+
+Result<Deinterlace> ParseDeinterlace(const std::string& text) {
+  if (text == "auto") return Deinterlace::kAuto;
+  if (text == "on") return Deinterlace::kOn;
+  if (text == "off") return Deinterlace::kOff;
+  return InvalidArgument("--deinterlace is auto, on or off, not '" + text + "'");
+}
 
 Result<double> ParseNumber(const std::string& option, const std::string& whole,
                            const std::string& part) {
@@ -34,6 +43,28 @@ Result<double> ParseTime(const std::string& option, const std::string& text) {
     if (colon == std::string::npos) return seconds;
     start = colon + 1;
   }
+}
+
+Result<Rational> ParseRate(const std::string& option, const std::string& text) {
+  constexpr int kNumeratorMax = 1'000'000;
+  // A film at "23.976" runs at 24000/1001.
+  for (const auto& [name, num] : {std::pair("23.976", 24000), {"29.97", 30000}, {"59.94", 60000}}) {
+    if (text == name) return Rational{num, 1001};
+  }
+  Rational rate;
+  const char* end = text.data() + text.size();
+  std::from_chars_result read = std::from_chars(text.data(), end, rate.num);
+  if (read.ec == std::errc() && read.ptr != end && *read.ptr == '/') {
+    read = std::from_chars(read.ptr + 1, end, rate.den);
+  } else if (read.ec == std::errc() && read.ptr != end && *read.ptr == '.') {
+    double value = 0;
+    read = std::from_chars(text.data(), end, value, std::chars_format::fixed);
+    rate = {static_cast<int>(std::lround(std::min(value, 1000.0) * 1000)), 1000};
+  }
+  const bool whole = read.ec == std::errc() && read.ptr == end;
+  if (whole && rate.num > 0 && rate.den > 0 && rate.num <= kNumeratorMax) return rate;
+  return InvalidArgument(option + ": '" + text +
+                         "' is not a frame rate; write 25, 23.976 or 24000/1001");
 }
 
 void AddVideoFlags(CLI::App& command, VideoFlags& flags) {
@@ -65,12 +96,22 @@ void AddVideoFlags(CLI::App& command, VideoFlags& flags) {
       ->check(CLI::PositiveNumber)
       ->group("Part of the input");
   command
+      .add_option("--deinterlace", flags.deinterlace,
+                  "auto: pictures marked interlaced; on: all of them; off")
+      ->capture_default_str()
+      ->group("Part of the input");
+  command
+      .add_option("-r,--rate", flags.rate,
+                  "Frames per second of numbered pictures (frame_%06d.png); 25 unless given")
+      ->type_name("RATE")
+      ->group("Part of the input");
+  command
       .add_flag("--allow-truncated", flags.pipeline.reader.allow_truncated,
                 "Take what a cut-off file still holds")
       ->group("Part of the input");
   command
       .add_flag("--drop-alpha", flags.pipeline.reader.drop_alpha,
-                "Ignore the transparency of a video instead of refusing it")
+                "Ignore the transparency of a video")
       ->group("Part of the input");
 }
 
@@ -85,6 +126,10 @@ Result<PipelineOptions> ResolveVideoFlags(const VideoFlags& flags) {
       return InvalidArgument("--duration must be more than 0");
     }
   }
+  if (!flags.rate.empty()) {
+    OCTO_ASSIGN_OR_RETURN(options.reader.sequence_rate, ParseRate("--rate", flags.rate));
+  }
+  OCTO_ASSIGN_OR_RETURN(options.reader.deinterlace, ParseDeinterlace(flags.deinterlace));
   for (const std::string& pair : flags.extra) {
     const size_t equals = pair.find('=');
     if (equals == std::string::npos || equals == 0) {

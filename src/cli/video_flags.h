@@ -18,14 +18,19 @@ struct VideoFlags {
   PipelineOptions pipeline;  // filled as far as the options allow
   std::string start;
   std::string duration;
+  std::string deinterlace = "auto";
+  std::string rate;                // of picture sequences
   std::vector<std::string> extra;  // key=value
 };
 
-// -c, --crf, --preset, -e, --pix-fmt and what part of the input to take.
+// -c, --crf, --preset, -e, --pix-fmt, what part of the input to take, and how to read it.
 void AddVideoFlags(CLI::App& command, VideoFlags& flags);
 
 // The parsed options. Errors: InvalidArgument.
 Result<PipelineOptions> ResolveVideoFlags(const VideoFlags& flags);
+
+// "24", "23.976", "24000/1001" as a fraction. InvalidArgument, naming `option`.
+Result<Rational> ParseRate(const std::string& option, const std::string& text);
 
 // "12", "12.5", "1:02", "01:02:03.5" in seconds. InvalidArgument, naming `option`.
 Result<double> ParseTime(const std::string& option, const std::string& text);

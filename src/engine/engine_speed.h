@@ -25,7 +25,8 @@ Result<EngineSpeed> MeasureEngine(Engine& engine, const std::vector<Frame>& fram
 // Processor time of the process so far, all threads, user and system.
 double ProcessCpuSeconds();
 
-// Largest resident memory of the process so far, in MiB.
+// Largest resident memory of the process so far, and that of now, in MiB.
 double PeakRssMib();
+double RssMib();
 
 }  // namespace octoscale

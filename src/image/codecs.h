@@ -16,6 +16,7 @@ constexpr size_t kIccProfileBytesMax = size_t{4} << 20;
 
 bool LooksLikePng(std::span<const uint8_t> bytes);
 bool LooksLikeJpeg(std::span<const uint8_t> bytes);
+bool LooksLikeWebp(std::span<const uint8_t> bytes);
 
 // Ok, or ResourceExhausted with the limit that `size` breaks, or CorruptInput for an empty picture.
 Status CheckImageSize(std::string_view format, int64_t width, int64_t height,
@@ -29,6 +30,11 @@ Status CheckImageView(const ImageView& image);
 
 Result<ImageHeader> ReadPngHeader(std::span<const uint8_t> bytes, const ImageLimits& limits);
 Result<Image> DecodePng(std::span<const uint8_t> bytes, const ImageLimits& limits);
+// 8 bits; the EXIF orientation is applied. Errors: as DecodeImage; Unsupported (an animation).
+Result<Image> DecodeWebp(std::span<const uint8_t> bytes, const ImageLimits& limits);
+// Lossless; 16-bit samples are rounded to 8. Errors: as EncodePng; InvalidArgument (a side over
+// 16383 pixels).
+Result<std::vector<uint8_t>> EncodeWebp(const ImageView& image);
 Result<ImageHeader> ReadJpegHeader(std::span<const uint8_t> bytes, const ImageLimits& limits);
 Result<Image> DecodeJpeg(std::span<const uint8_t> bytes, const ImageLimits& limits);
 

@@ -22,7 +22,15 @@ Status NeitherPngNorJpeg() {
 }  // namespace
 
 std::string_view ImageFormatName(ImageFormat format) {
-  return format == ImageFormat::kPng ? "PNG" : "JPEG";
+  switch (format) {
+    case ImageFormat::kPng:
+      return "PNG";
+    case ImageFormat::kJpeg:
+      return "JPEG";
+    case ImageFormat::kWebp:
+      return "WebP";
+  }
+  return "unknown";
 }
 
 AlphaPlane::AlphaPlane(FrameSize plane_size, SampleType sample_type)
@@ -101,6 +109,7 @@ std::optional<ImageFormat> ImageFormatFromPath(std::string_view path) {
   for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   if (extension == "png") return ImageFormat::kPng;
   if (extension == "jpg" || extension == "jpeg") return ImageFormat::kJpeg;
+  if (extension == "webp") return ImageFormat::kWebp;
   return std::nullopt;
 }
 

@@ -1,4 +1,4 @@
-// Still pictures: PNG and JPEG between memory, files and Frames.
+// Still pictures: PNG, JPEG and, in files, WebP between memory, files and Frames.
 #pragma once
 
 #include <cstddef>
@@ -15,9 +15,9 @@
 
 namespace octoscale {
 
-enum class ImageFormat { kPng, kJpeg };
+enum class ImageFormat { kPng, kJpeg, kWebp };
 
-std::string_view ImageFormatName(ImageFormat format);  // "PNG", "JPEG"
+std::string_view ImageFormatName(ImageFormat format);  // "PNG", "JPEG", "WebP"
 
 // What a decoder accepts. Checked against the picture's header before any pixel memory is taken.
 struct ImageLimits {
@@ -97,17 +97,17 @@ Result<std::vector<uint8_t>> EncodePng(const ImageView& image, const EncodeOptio
 // no transparency; quality out of range; a side over 65500 pixels). Thread-safe.
 Result<std::vector<uint8_t>> EncodeJpeg(const ImageView& image, const EncodeOptions& options = {});
 
-// kPng for .png, kJpeg for .jpg and .jpeg (any case), nothing for other names.
+// kPng for .png, kJpeg for .jpg and .jpeg, kWebp for .webp (any case), nothing for other names.
 std::optional<ImageFormat> ImageFormatFromPath(std::string_view path);
 
-// DecodeImage of a file's content; messages start with the path.
-// Errors: also NotFound and IoError.
+// DecodeImage of a file's content, which may also be a WebP still (8 bits; EXIF orientation
+// applied, RGB profile kept); messages start with the path. Errors: also NotFound and IoError.
 Result<Image> ReadImageFile(const std::string& path, const ImageLimits& limits = {});
 
-// Encodes by the path's extension and writes atomically: the file appears under its name complete
-// (temporary file beside it, fsync, rename) or not at all. Replaces an existing file.
-// Errors: InvalidArgument (unknown extension), NotFound (no such directory), IoError,
-// ResourceExhausted (disk full), and those of the encoders.
+// Encodes by the path's extension (WebP losslessly, 8 bits) and writes atomically: the file appears
+// under its name complete (temporary file beside it, fsync, rename) or not at all. Replaces an
+// existing file. Errors: InvalidArgument (unknown extension), NotFound (no such directory),
+// IoError, ResourceExhausted (disk full), and those of the encoders.
 Status WriteImageFile(const std::string& path, const ImageView& image,
                       const EncodeOptions& options = {});
 

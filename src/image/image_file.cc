@@ -80,7 +80,8 @@ Result<Image> ReadImageFile(const std::string& path, const ImageLimits& limits) 
   try {
     OCTO_ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes,
                           ReadBytes(path, limits.encoded_bytes_max));
-    Result<Image> image = DecodeImage(bytes, limits);
+    Result<Image> image =
+        LooksLikeWebp(bytes) ? DecodeWebp(bytes, limits) : DecodeImage(bytes, limits);
     if (!image.ok()) return image.status().WithContext(path);
     return image;
   } catch (const std::bad_alloc&) {
@@ -92,10 +93,11 @@ Status WriteImageFile(const std::string& path, const ImageView& image,
                       const EncodeOptions& options) {
   const std::optional<ImageFormat> format = ImageFormatFromPath(path);
   if (!format) {
-    return InvalidArgument(path + ": the name of a picture ends in .png, .jpg or .jpeg");
+    return InvalidArgument(path + ": the name of a picture ends in .png, .jpg, .jpeg or .webp");
   }
-  auto bytes =
-      *format == ImageFormat::kPng ? EncodePng(image, options) : EncodeJpeg(image, options);
+  auto bytes = *format == ImageFormat::kPng    ? EncodePng(image, options)
+               : *format == ImageFormat::kWebp ? EncodeWebp(image)
+                                               : EncodeJpeg(image, options);
   if (!bytes.ok()) return bytes.status().WithContext(path);
   return WriteAtomically(path, *bytes);
 }

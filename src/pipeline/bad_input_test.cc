@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 
 #include "gmock/gmock.h"
@@ -196,6 +197,20 @@ TEST(BadOutputTest, UnknownEncoderListsTheContainersEncoders) {
                 "can't hold what encoder 'libx264' makes", WithCodec("libx264"));
   ExpectRefused(dir, dir / "in.mp4", dir / "out.mp4", StatusCode::kInvalidArgument, "libx265",
                 WithCodec("aac"));
+}
+
+TEST(BadOutputTest, HardwareEncodersThatFindNoneNameThoseThatRun) {
+  TempDir dir;
+  Ffmpeg(kClip + Quote(dir / "in.mp4"));
+  for (const std::string codec : {"h264_nvenc", "hevc_nvenc", "h264_qsv", "h264_vaapi"}) {
+    if (RunShell("ffmpeg -v quiet -encoders").find(codec) == std::string::npos) continue;
+    const auto report = Double(dir / "in.mp4", dir / "out.mp4", WithCodec(codec));
+    if (report.ok()) continue;  // this machine has such hardware
+    EXPECT_EQ(report.status().code(), StatusCode::kInvalidArgument);
+    EXPECT_THAT(report.status().message(), HasSubstr("'" + codec + "'"));
+    EXPECT_THAT(report.status().message(), HasSubstr("for .mp4 there are: "));
+    EXPECT_FALSE(std::filesystem::exists(dir / "out.mp4"));
+  }
 }
 
 TEST(BadOutputTest, PixelFormatThatTheEncoderLacksListsItsOwn) {

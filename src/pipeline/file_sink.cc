@@ -22,8 +22,9 @@ Result<std::unique_ptr<FileSink>> FileSink::Open(const std::string& output,
       new FileSink(std::move(writer), queue_frames_max, queue_bytes_max));
 }
 
-Status FileSink::Write(int64_t, Frame frame, FrameTime time) {
-  OCTO_ASSIGN_OR_RETURN(Picture picture, colour_.Convert(frame, time));
+Status FileSink::Write(int64_t, SinkFrame frame) {
+  OCTO_ASSIGN_OR_RETURN(Picture picture, colour_.Convert(frame.frame, frame.time,
+                                                         frame.alpha ? &*frame.alpha : nullptr));
   return encoder_.Push(std::move(picture));
 }
 

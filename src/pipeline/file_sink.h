@@ -23,7 +23,8 @@ class FileSink : public FrameSink {
                                                 size_t queue_bytes_max, const CancelToken& cancel);
 
   const PictureFormat& format() const override { return writer_->format(); }
-  Status Write(int64_t index, Frame frame, FrameTime time) override;
+  std::vector<std::string> warnings() const override { return writer_->warnings(); }
+  Status Write(int64_t index, SinkFrame frame) override;
   Result<SinkReport> Finish(bool trim_end) override;
 
  private:

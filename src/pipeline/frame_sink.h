@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
 #include "frame/frame.h"
+#include "image/image.h"
 #include "video/picture.h"
 #include "video/video_writer.h"
 
@@ -18,11 +20,20 @@ struct SinkReport {
   std::vector<std::string> warnings;
 };
 
+struct SinkFrame {
+  Frame frame;
+  std::optional<AlphaPlane> alpha;  // of the same size; none: opaque
+  FrameTime time;
+};
+
 class FrameSink {
  public:
   virtual ~FrameSink() = default;
-  // What the encoder gets.
+  // What the encoder gets. Without has_alpha, frames come without alpha.
   virtual const PictureFormat& format() const = 0;
+
+  // What the user should know before the first frame.
+  virtual std::vector<std::string> warnings() const { return {}; }
 
   // Frames 0 .. first_frame() - 1 were written by an earlier run. They are read again and passed to
   // Skip(), but not upscaled.
@@ -34,7 +45,7 @@ class FrameSink {
   virtual Status Skip(int64_t /*index*/, FrameTime /*time*/) { return OkStatus(); }
 
   // Called by one thread, index first_frame(), + 1, + 2, ... without gaps. Takes ownership.
-  virtual Status Write(int64_t index, Frame frame, FrameTime time) = 0;
+  virtual Status Write(int64_t index, SinkFrame frame) = 0;
   // After the last frame. `trim_end`: the other streams end with the last frame.
   virtual Result<SinkReport> Finish(bool trim_end) = 0;
 };

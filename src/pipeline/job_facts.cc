@@ -11,6 +11,7 @@
 #include <ctime>
 
 #include "base/content_hash.h"
+#include "base/file_sequence.h"
 #include "video/segment.h"
 
 namespace octoscale {
@@ -59,7 +60,25 @@ Result<uint64_t> SampleHash(int fd, int64_t size, const std::string& path) {
   return hasher.Digest();
 }
 
+// Names, sizes and times of change of every picture.
+Status AddSequence(const FileSequence& sequence, JobFacts* facts) {
+  OCTO_ASSIGN_OR_RETURN(const SequenceRange range, FindSequence(sequence));
+  ContentHasher hasher;
+  for (int64_t number = range.first; number < range.first + range.count; ++number) {
+    struct stat info {};
+    const std::string path = sequence.Path(number);
+    if (stat(path.c_str(), &info) != 0) return ErrnoStatus(errno, path);
+    const std::string line =
+        path + " " + std::to_string(info.st_size) + " " + TimeText(info.st_mtim) + "\n";
+    hasher.Update(line.data(), line.size());
+  }
+  facts->emplace_back("pictures of the input", std::to_string(range.count));
+  facts->emplace_back("sizes and times of the input's pictures", HashText(hasher.Digest()));
+  return OkStatus();
+}
+
 Status AddInput(const std::string& path, JobFacts* facts) {
+  if (IsInputSequence(path)) return AddSequence(*FileSequence::Parse(path), facts);
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return ErrnoStatus(errno, path);
   struct stat info {};
@@ -83,6 +102,11 @@ void AddReader(const ReaderOptions& reader, JobFacts* facts) {
   facts->emplace_back("--frames", NumberOr(reader.frames, 0));
   facts->emplace_back("--allow-truncated", YesNo(reader.allow_truncated));
   facts->emplace_back("--drop-alpha", YesNo(reader.drop_alpha));
+  facts->emplace_back("--deinterlace", reader.deinterlace == Deinterlace::kAuto ? "auto"
+                                       : reader.deinterlace == Deinterlace::kOn ? "on"
+                                                                                : "off");
+  const Rational rate = reader.sequence_rate.value_or(Rational{0, 1});
+  facts->emplace_back("--rate", std::to_string(rate.num) + "/" + std::to_string(rate.den));
 }
 
 void AddEncoder(const EncoderOptions& encoder, int threads, JobFacts* facts) {

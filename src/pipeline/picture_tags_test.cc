@@ -93,6 +93,21 @@ TEST(PictureTagsTest, HdrTagsAndStaticMetadataAreKept) {
     EXPECT_THAT(side, HasSubstr("max_content=1000")) << name;
     EXPECT_THAT(side, HasSubstr("max_average=400")) << name;
   }
+  // In the stream itself too, for those who take it out of its container.
+  Ffmpeg("-i " + Quote(dir / "out.mp4") + " -c copy " + Quote(dir / "raw.hevc"));
+  const std::string frame =
+      RunShell("ffprobe -v error -show_frames -read_intervals %+#1 " + Quote(dir / "raw.hevc"));
+  EXPECT_THAT(frame, HasSubstr("red_x=34000/50000"));
+  EXPECT_THAT(frame, HasSubstr("max_luminance=10000000/10000"));
+  EXPECT_THAT(frame, HasSubstr("max_content=1000"));
+  PipelineOptions av1 = WithCodec("libsvtav1");
+  av1.writer.encoder.preset = "12";
+  DoubleOk(dir / "in.mp4", dir / "av1.mkv", av1);
+  Ffmpeg("-i " + Quote(dir / "av1.mkv") + " -c copy " + Quote(dir / "raw.ivf"));
+  const std::string picture =
+      RunShell("ffprobe -v error -show_frames -read_intervals %+#1 " + Quote(dir / "raw.ivf"));
+  EXPECT_THAT(picture, HasSubstr("max_luminance=256000/256"));
+  EXPECT_THAT(picture, HasSubstr("max_content=1000"));
 }
 
 TEST(PictureTagsTest, HlgWithAnEightBitEncoderIsRefused) {

@@ -10,11 +10,15 @@
 #include <thread>
 #include <utility>
 
+#include "frame/rotate.h"
+#include "pipeline/alpha_planes.h"
 #include "pipeline/bounded_queue.h"
+#include "pipeline/callbacks.h"
 #include "pipeline/file_sink.h"
 #include "pipeline/journal_dir.h"
 #include "pipeline/reorder_buffer.h"
 #include "pipeline/segment_sink.h"
+#include "pipeline/sequence_sink.h"
 #include "video/colour.h"
 
 namespace octoscale {
@@ -34,9 +38,11 @@ struct TimedFrames {
   int64_t first = 0;   // its first frame's number in the video
   std::vector<Frame> frames;
   std::vector<FrameTime> times;
+  AlphaPlanes alphas;  // one a frame, or none at all
   size_t size_bytes() const {
     size_t bytes = 0;
     for (const Frame& frame : frames) bytes += frame.size_bytes();
+    for (const auto& alpha : alphas) bytes += alpha ? alpha->samples.size() : 0;
     return bytes;
   }
 };
@@ -44,8 +50,9 @@ struct TimedFrames {
 // The stages of one run, their threads and the queues between them.
 class PipelineRun {
  public:
-  PipelineRun(VideoReader* reader, FrameUpscaler* upscaler, FrameSink* sink,
-              const PipelineOptions& options, const ProgressCallback& progress);
+  // turn_degrees: what frames are turned by, clockwise.
+  PipelineRun(VideoReader* reader, FrameUpscaler* upscaler, FrameSink* sink, int turn_degrees,
+              const PipelineOptions& options, Callbacks<PipelineProgress>* callbacks);
 
   // Runs all stages to the end, or to the first error.
   Result<SinkReport> Run(const CancelToken& caller);
@@ -57,6 +64,7 @@ class PipelineRun {
   void SinkStage();
 
   Status ConvertAll(int64_t* batches);
+  Status AddPicture(const Picture& picture, ColourToRgb* colour, TimedFrames* batch);
   Result<std::vector<Frame>> UpscaleChecked(std::vector<Frame> batch);
   Status WriteBatch(TimedFrames batch);
   void WaitWhilePaused();
@@ -71,8 +79,10 @@ class PipelineRun {
   VideoReader* reader_;
   FrameUpscaler* upscaler_;
   FrameSink* sink_;
+  int turn_degrees_;
+  bool keep_alpha_;
   const PipelineOptions& options_;
-  const ProgressCallback& progress_;
+  Callbacks<PipelineProgress>* callbacks_;
   int batch_frames_;
   int slots_;
   CancelToken cancel_;
@@ -96,19 +106,25 @@ int BatchFrames(const VideoReader& reader, const FrameUpscaler& upscaler,
   const int wanted = options.batch_frames > 0 ? options.batch_frames : upscaler.info().batch_frames;
   const VideoStreamInfo& video = reader.info().video;
   const size_t scale = static_cast<size_t>(upscaler.info().scale);
-  const size_t frame_bytes = scale * scale * video.size.width * video.size.height * Frame::kPlanes *
+  // A plane of alpha is upscaled as a frame of its own.
+  const size_t planes = video.has_alpha ? 2 * Frame::kPlanes : Frame::kPlanes;
+  const size_t frame_bytes = scale * scale * video.size.width * video.size.height * planes *
                              SampleBytes(video.sample_type);
   const size_t fitting = std::max<size_t>(1, options.batch_bytes_max / frame_bytes);
   return static_cast<int>(std::min<size_t>(std::max(1, wanted), fitting));
 }
 
 PipelineRun::PipelineRun(VideoReader* reader, FrameUpscaler* upscaler, FrameSink* sink,
-                         const PipelineOptions& options, const ProgressCallback& progress)
+                         int turn_degrees, const PipelineOptions& options,
+                         Callbacks<PipelineProgress>* callbacks)
     : reader_(reader),
       upscaler_(upscaler),
       sink_(sink),
+      turn_degrees_(turn_degrees),
+      keep_alpha_(reader->info().video.has_alpha && sink->format().has_alpha &&
+                  !options.reader.drop_alpha),
       options_(options),
-      progress_(progress),
+      callbacks_(callbacks),
       batch_frames_(BatchFrames(*reader, *upscaler, options)),
       slots_(std::max(1, options.batches_in_flight > 0 ? options.batches_in_flight
                                                        : upscaler->info().batches_in_flight)),
@@ -161,6 +177,7 @@ Status PipelineRun::FirstError() {
 }
 
 void PipelineRun::DecodeStage() {
+  size_t warnings = 0;
   for (int64_t index = 0;; ++index) {
     Result<std::optional<Picture>> picture = reader_->Next();
     if (!picture.ok()) return Fail(picture.status());
@@ -171,6 +188,10 @@ void PipelineRun::DecodeStage() {
       if (cancel_.stopped()) return;
       continue;
     }
+    // The first damaged packet, the first picture out of order, and so on.
+    const std::vector<std::string> all = reader_->warnings();
+    if (all.size() > warnings) callbacks_->Warn(all);
+    warnings = all.size();
     const size_t bytes = (*picture)->size_bytes();
     if (!pictures_.Push(std::move(**picture), bytes)) return;
   }
@@ -186,9 +207,22 @@ void PipelineRun::ColourStage() {
   upscaled_.SetEnd(batches);
 }
 
+Status PipelineRun::AddPicture(const Picture& picture, ColourToRgb* colour, TimedFrames* batch) {
+  OCTO_ASSIGN_OR_RETURN(Frame frame, colour->Convert(picture));
+  if (turn_degrees_ != 0) frame = TurnFrame(frame, turn_degrees_);
+  if (keep_alpha_) {
+    OCTO_ASSIGN_OR_RETURN(std::optional<AlphaPlane> alpha, AlphaOf(picture, frame.sample_type()));
+    if (alpha && turn_degrees_ != 0) alpha = TurnAlpha(*alpha, turn_degrees_);
+    batch->alphas.push_back(std::move(alpha));
+  }
+  batch->frames.push_back(std::move(frame));
+  batch->times.push_back(picture.time());
+  return OkStatus();
+}
+
 // Colours and batches; the last batch, and that at the end of a segment, may be short.
 Status PipelineRun::ConvertAll(int64_t* batches) {
-  ColourToRgb colour(reader_->info().video.sample_type, options_.reader.drop_alpha);
+  ColourToRgb colour(reader_->info().video.sample_type, options_.reader.drop_alpha || keep_alpha_);
   TimedFrames batch;
   const int64_t segment = sink_->segment_frames();
   int64_t next = sink_->first_frame();
@@ -200,9 +234,7 @@ Status PipelineRun::ConvertAll(int64_t* batches) {
     return batches_.Push(std::exchange(batch, {}), bytes);
   };
   while (std::optional<Picture> picture = pictures_.Pop()) {
-    OCTO_ASSIGN_OR_RETURN(Frame frame, colour.Convert(*picture));
-    batch.frames.push_back(std::move(frame));
-    batch.times.push_back(picture->time());
+    OCTO_RETURN_IF_ERROR(AddPicture(*picture, &colour, &batch));
     ++next;
     const bool full = static_cast<int>(batch.frames.size()) >= batch_frames_;
     const bool segment_ends = segment > 0 && next % segment == 0;
@@ -257,6 +289,8 @@ void PipelineRun::UpscaleStage() {
     Result<std::vector<Frame>> result = UpscaleChecked(std::move(batch->frames));
     if (!result.ok()) return Fail(WithFrames(result.status(), *batch));
     batch->frames = std::move(result).value();
+    const Status alpha = UpscaleAlpha(&batch->alphas, upscaler_, cancel_);
+    if (!alpha.ok()) return Fail(WithFrames(alpha, *batch));
     const size_t bytes = batch->size_bytes();
     const int64_t number = batch->number;
     if (!upscaled_.Put(number, std::move(*batch), bytes)) return;
@@ -266,9 +300,11 @@ void PipelineRun::UpscaleStage() {
 Status PipelineRun::WriteBatch(TimedFrames batch) {
   for (size_t i = 0; i < batch.frames.size(); ++i) {
     OCTO_RETURN_IF_ERROR(cancel_.Check());
-    OCTO_RETURN_IF_ERROR(sink_->Write(frames_done_, std::move(batch.frames[i]), batch.times[i]));
+    SinkFrame frame{std::move(batch.frames[i]), std::nullopt, batch.times[i]};
+    if (!batch.alphas.empty()) frame.alpha = std::move(batch.alphas[i]);
+    OCTO_RETURN_IF_ERROR(sink_->Write(frames_done_, std::move(frame)));
     ++frames_done_;
-    if (!progress_) continue;
+    if (!callbacks_->wants_progress()) continue;
     PipelineProgress now;
     now.frames_done = frames_done_;
     const VideoStreamInfo& video = reader_->info().video;
@@ -280,7 +316,7 @@ Status PipelineRun::WriteBatch(TimedFrames batch) {
     }
     const int64_t fresh = frames_done_ - sink_->first_frame();
     now.fps = now.seconds > 0 ? fresh / now.seconds : 0;
-    progress_(now);
+    callbacks_->Tell(now);
   }
   return OkStatus();
 }
@@ -337,10 +373,20 @@ Status CheckOptions(const PipelineOptions& options) {
   return OkStatus();
 }
 
+// Pictures tell no viewer to turn them, and not every container does.
+int TurnFor(const VideoReader& reader, const std::string& output) {
+  if (IsPictureSequence(output)) return reader.info().video.rotation_degrees;
+  return TurnBeforeWriting(reader, output);
+}
+
 struct Sinks {
   std::unique_ptr<FileSink> file;
   std::unique_ptr<SegmentSink> segments;
-  FrameSink* get() const { return segments ? static_cast<FrameSink*>(segments.get()) : file.get(); }
+  std::unique_ptr<SequenceSink> pictures;
+  FrameSink* get() const {
+    if (pictures) return pictures.get();
+    return segments ? static_cast<FrameSink*>(segments.get()) : file.get();
+  }
 };
 
 Result<Sinks> OpenSink(const std::string& output, const VideoReader& reader, FrameSize size,
@@ -348,6 +394,13 @@ Result<Sinks> OpenSink(const std::string& output, const VideoReader& reader, Fra
                        const CancelToken& cancel) {
   Sinks sinks;
   const JournalMode mode = options.journal.mode;
+  if (IsPictureSequence(output)) {
+    if (mode == JournalMode::kResume) return Unsupported(output + ": can't resume pictures");
+    OCTO_ASSIGN_OR_RETURN(
+        sinks.pictures,
+        SequenceSink::Open(output, reader, size, options.writer.overwrite, options.image));
+    return sinks;
+  }
   if (mode != JournalMode::kNone) {
     const Status resumable = CheckResumable(reader.info().path, options.writer.encoder);
     if (resumable.ok()) {
@@ -368,6 +421,9 @@ Result<Sinks> OpenSink(const std::string& output, const VideoReader& reader, Fra
 
 Status CheckPipelineOutput(const std::string& input, const std::string& output,
                            const PipelineOptions& options) {
+  if (IsPictureSequence(output)) {
+    return CheckSequenceOutput(input, output, options.writer.overwrite);
+  }
   WriterOptions writer = options.writer;
   RemoveEmptyJournalDirectory(output);
   if (options.journal.mode == JournalMode::kResume && !writer.overwrite) {
@@ -389,12 +445,17 @@ Result<PipelineReport> RunPipeline(const std::string& input, const std::string& 
   const int scale = upscaler.info().scale;
   const VideoStreamInfo& video = reader->info().video;
   OCTO_RETURN_IF_ERROR(CheckScale(video, scale));
-  const FrameSize size{video.size.width * scale, video.size.height * scale};
+  const int turn = TurnFor(*reader, output);
+  const FrameSize turned = TurnedSize(video.size, turn);
+  const FrameSize size{turned.width * scale, turned.height * scale};
   OCTO_ASSIGN_OR_RETURN(const Sinks sinks,
                         OpenSink(output, *reader, size, options, upscaler.info(), cancel));
   FrameSink* sink = sinks.get();
   const bool complete = sinks.segments && sinks.segments->output_complete();
-  PipelineRun run(reader.get(), &upscaler, sink, options, progress);
+  Callbacks<PipelineProgress> callbacks(progress, options.on_warning);
+  callbacks.Warn(reader->warnings());
+  callbacks.Warn(sink->warnings());
+  PipelineRun run(reader.get(), &upscaler, sink, turn, options, &callbacks);
   OCTO_ASSIGN_OR_RETURN(SinkReport finished, complete ? sink->Finish(false) : run.Run(cancel));
 
   PipelineReport report;
@@ -413,6 +474,7 @@ Result<PipelineReport> RunPipeline(const std::string& input, const std::string& 
   report.pixel_format = sink->format().pixel_format;
   report.warnings = reader->warnings();
   report.warnings.insert(report.warnings.end(), finished.warnings.begin(), finished.warnings.end());
+  callbacks.Warn(report.warnings);
   return report;
 }
 
@@ -423,8 +485,12 @@ Result<SinkReport> RunPipelineInto(FrameSink& sink, const std::string& input,
   OCTO_ASSIGN_OR_RETURN(const std::unique_ptr<VideoReader> reader,
                         VideoReader::Open(input, options.reader, cancel));
   OCTO_RETURN_IF_ERROR(CheckScale(reader->info().video, upscaler.info().scale));
-  PipelineRun run(reader.get(), &upscaler, &sink, options, progress);
-  return run.Run(cancel);
+  Callbacks<PipelineProgress> callbacks(progress, options.on_warning);
+  callbacks.Warn(reader->warnings());
+  PipelineRun run(reader.get(), &upscaler, &sink, 0, options, &callbacks);
+  OCTO_ASSIGN_OR_RETURN(SinkReport report, run.Run(cancel));
+  callbacks.Warn(reader->warnings());
+  return report;
 }
 
 }  // namespace octoscale

@@ -11,6 +11,7 @@
 #include "base/cancel.h"
 #include "base/status.h"
 #include "frame/frame_upscaler.h"
+#include "image/image.h"
 #include "pipeline/frame_sink.h"
 #include "video/media_info.h"
 #include "video/video_reader.h"
@@ -36,6 +37,7 @@ struct PipelineOptions {
   // Jobs that can't be made in segments (CheckResumable) are done without a journal by kStart and
   // are an error for kResume.
   JournalOptions journal;
+  EncodeOptions image;        // of pictures, where the output is a sequence such as f_%06d.png
   int batch_frames = 0;       // 0: what the upscaler asks for
   int batches_in_flight = 0;  // 0: what the upscaler asks for
   // Bound of each queue between two stages: whichever comes first. One frame always fits.
@@ -44,6 +46,9 @@ struct PipelineOptions {
   // Batches shrink so that their upscaled frames stay below this: 8K frames go one or two at a
   // time.
   size_t batch_bytes_max = size_t{512} << 20;
+  // Each warning when it is known, from any thread but one at a time; the report has all of them.
+  // Counts, of damaged packets say, come with the first and again with the last.
+  std::function<void(const std::string&)> on_warning;
   // While it holds true no further batch is handed to the upscaler. Null: never paused.
   const std::atomic<bool>* paused = nullptr;
 };
@@ -56,7 +61,8 @@ struct PipelineProgress {
   double fps = 0;            // frames of this run / seconds
 };
 
-// Called from one thread (the writer's), after every written frame. Must return fast.
+// Called from one thread (the writer's), after every written frame, never at the same time as
+// on_warning. Must return fast.
 using ProgressCallback = std::function<void(const PipelineProgress&)>;
 
 struct PipelineReport {
@@ -80,10 +86,11 @@ struct PipelineReport {
 Status CheckPipelineOutput(const std::string& input, const std::string& output,
                            const PipelineOptions& options);
 
-// Upscales the video in `input` into `output`. Blocks until done. On any error or cancellation all
-// stages stop, nothing is left under the output's name nor beside it (but a journal with closed
-// segments, where options.journal asked for one), and the first error comes back with its cause.
-// Errors: those of VideoReader, VideoWriter, SegmentSink and FrameUpscaler.
+// Upscales the video in `input` into `output`: a file, or numbered pictures (SequenceSink). Blocks
+// until done. On any error or cancellation all stages stop, nothing is left under the output's name
+// nor beside it (but a journal with closed segments, where options.journal asked for one), and the
+// first error comes back with its cause. Errors: those of VideoReader, VideoWriter, SegmentSink,
+// SequenceSink and FrameUpscaler.
 Result<PipelineReport> RunPipeline(const std::string& input, const std::string& output,
                                    FrameUpscaler& upscaler, const PipelineOptions& options,
                                    const ProgressCallback& progress = {},

@@ -12,6 +12,7 @@
 
 #include "base/content_hash.h"
 #include "base/cpu.h"
+#include "base/file_sequence.h"
 
 namespace octoscale {
 namespace {
@@ -49,7 +50,7 @@ int64_t SegmentFrames(FrameSize input) {
   return (frames + kSegmentFramesStep - 1) / kSegmentFramesStep * kSegmentFramesStep;
 }
 
-uint64_t HashFrame(const Frame& frame) {
+uint64_t HashFrame(const Frame& frame, const AlphaPlane* alpha) {
   ContentHasher hasher;
   const std::array<int32_t, 3> shape = {frame.width(), frame.height(),
                                         SampleBytes(frame.sample_type())};
@@ -58,11 +59,13 @@ uint64_t HashFrame(const Frame& frame) {
   for (int plane = 0; plane < Frame::kPlanes; ++plane) {
     for (int y = 0; y < frame.height(); ++y) hasher.Update(frame.row(plane, y), row_bytes);
   }
+  if (alpha != nullptr) hasher.Update(alpha->row(0), alpha->stride_bytes() * alpha->size.height);
   return hasher.Digest();
 }
 
 Status CheckResumable(const std::string& input, const EncoderOptions& encoder) {
   OCTO_RETURN_IF_ERROR(CheckSegmentable(encoder));
+  if (IsInputSequence(input)) return OkStatus();
   struct stat info {};
   if (stat(input.c_str(), &info) == 0 && S_ISREG(info.st_mode)) return OkStatus();
   return Unsupported(input + ": is not one regular file, so a change of it would go unnoticed");
@@ -162,6 +165,7 @@ Status SegmentSink::CheckWriter() {
       const std::unique_ptr<VideoWriter> writer,
       VideoWriter::Open(output_, source_, output_size_, options_.writer, cancel_));
   format_ = writer->format();
+  early_warnings_ = writer->warnings();
   return OkStatus();
 }
 
@@ -215,11 +219,12 @@ Status SegmentSink::CheckSource() const {
                       "; start over with -y");
 }
 
-Status SegmentSink::Write(int64_t index, Frame frame, FrameTime time) {
+Status SegmentSink::Write(int64_t index, SinkFrame frame) {
   // The earlier run may have reached the end of the video, in a short last segment.
   if (index == first_frame_) OCTO_RETURN_IF_ERROR(CheckSource());
-  const uint64_t hash = HashFrame(frame);
-  OCTO_ASSIGN_OR_RETURN(Picture picture, colour_->Convert(frame, time));
+  const AlphaPlane* alpha = frame.alpha ? &*frame.alpha : nullptr;
+  const uint64_t hash = HashFrame(frame.frame, alpha);
+  OCTO_ASSIGN_OR_RETURN(Picture picture, colour_->Convert(frame.frame, frame.time, alpha));
   {
     const std::lock_guard lock(hashes_mutex_);
     hashes_.push_back(hash);

@@ -25,8 +25,8 @@ namespace octoscale {
 // video has the same segments however it is upscaled. docs/resume.md gives the reasons.
 int64_t SegmentFrames(FrameSize input);
 
-// Hash of a frame's size, sample type and pixels.
-uint64_t HashFrame(const Frame& frame);
+// Hash of a frame's size, sample type and pixels, and of its alpha if it has any.
+uint64_t HashFrame(const Frame& frame, const AlphaPlane* alpha = nullptr);
 
 // Ok when a job can be made in segments. Errors: Unsupported, with the reason.
 Status CheckResumable(const std::string& input, const EncoderOptions& encoder);
@@ -50,10 +50,11 @@ class SegmentSink : public FrameSink {
   ~SegmentSink() override;
 
   const PictureFormat& format() const override { return format_; }
+  std::vector<std::string> warnings() const override { return early_warnings_; }
   int64_t first_frame() const override { return first_frame_; }
   int64_t segment_frames() const override { return segment_frames_; }
   Status Skip(int64_t index, FrameTime time) override;
-  Status Write(int64_t index, Frame frame, FrameTime time) override;
+  Status Write(int64_t index, SinkFrame frame) override;
   Result<SinkReport> Finish(bool trim_end) override;
 
   // An earlier run had finished the output but for removing the journal; Finish() does the rest.
@@ -87,6 +88,7 @@ class SegmentSink : public FrameSink {
   bool output_complete_ = false;
   bool owns_journal_ = false;  // started or continued by us
   std::vector<std::string> warnings_;
+  std::vector<std::string> early_warnings_;  // of the writer, which says them again in Join()
 
   // Of the encoder's thread, and of Finish() after it has ended.
   std::vector<SegmentRecord> segments_;

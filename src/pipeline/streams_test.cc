@@ -4,6 +4,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "pipeline/test_run.h"
+#include "video/verify.h"
 
 namespace octoscale {
 namespace {
@@ -228,7 +229,30 @@ TEST(StreamsTest, RotationIsKept) {
     DoubleOk(dir / "in.mp4", dir / name);
     EXPECT_EQ(Ffprobe(dir / name, "-show_entries stream_side_data=rotation"), rotation);
   }
-  EXPECT_THAT(AllText(DoubleOk(dir / "in.mp4", dir / "out.mkv").warnings), HasSubstr("rotation"));
+}
+
+// Matroska and WebM have no mark for viewers: the pixels themselves are turned.
+TEST(StreamsTest, RotatedPicturesAreUprightInMatroska) {
+  TempDir dir;
+  Ffmpeg("-f lavfi -i testsrc2=s=32x24:r=25 -frames:v 3 -vf setsar=4/3 -c:v libx264rgb -qp 0 " +
+         Quote(dir / "plain.mp4"));
+  for (const int degrees : {90, 180, 270}) {
+    const std::string input = dir / ("in" + std::to_string(degrees) + ".mp4");
+    const std::string output = dir / ("out" + std::to_string(degrees) + ".mkv");
+    Ffmpeg("-i " + Quote(dir / "plain.mp4") +
+           " -c copy -metadata:s:v rotate=" + std::to_string(degrees) + " " + Quote(input));
+    DoubleOk(input, output, WithCodec("ffv1"));
+    const bool lying = degrees == 180;
+    // ffmpeg turns what it decodes.
+    EXPECT_EQ(FrameHashes(output, "gbrp"),
+              FrameHashes(input, "gbrp",
+                          lying ? "scale=64:48:flags=neighbor" : "scale=48:64:flags=neighbor"))
+        << degrees;
+    EXPECT_EQ(VideoEntry(output, "sample_aspect_ratio"), lying ? "4:3" : "3:4");
+    const Result<VerifyReport> report = VerifyVideo(input, output, {});
+    ASSERT_TRUE(report.ok()) << report.status().message();
+    EXPECT_EQ(report->Failures(), "") << degrees;
+  }
 }
 
 TEST(StreamsTest, TimecodeIsKept) {

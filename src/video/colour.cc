@@ -4,6 +4,7 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "video/colour_internal.h"
 #include "video/describe.h"
@@ -145,6 +146,28 @@ ColourTags SourceColour(const ColourTags& tags, const PixelLayout& layout, int l
   return ResolveColour(source, lines, layout.rgb);
 }
 
+Result<std::optional<AlphaPlane>> AlphaOf(const Picture& picture, SampleType type) {
+  const AVFrame& source = *picture.impl().frame;
+  OCTO_ASSIGN_OR_RETURN(const PixelLayout layout,
+                        LayoutOf(static_cast<AVPixelFormat>(source.format)));
+  if (layout.alpha_component < 0) return std::optional<AlphaPlane>();
+  AlphaPlane alpha(picture.size(), type);
+  const uint32_t from = OpaqueValue(layout);
+  const uint32_t to = type == SampleType::kU8 ? 255 : 65535;
+  std::vector<uint16_t> row(source.width);
+  for (int y = 0; y < source.height; ++y) {
+    ReadAlphaRow(source, layout, y, row.data());
+    for (int x = 0; x < source.width; ++x) {
+      const uint32_t value = (std::min<uint32_t>(row[x], from) * to + from / 2) / from;
+      if (type == SampleType::kU8) alpha.row(y)[x] = static_cast<uint8_t>(value);
+      if (type == SampleType::kU16) {
+        reinterpret_cast<uint16_t*>(alpha.row(y))[x] = static_cast<uint16_t>(value);
+      }
+    }
+  }
+  return std::optional<AlphaPlane>(std::move(alpha));
+}
+
 struct ColourToRgb::Impl {
   // What the graph was built for.
   struct Key {
@@ -186,9 +209,10 @@ Result<Frame> ColourToRgb::Convert(const Picture& picture) {
   OCTO_ASSIGN_OR_RETURN(const PixelLayout layout,
                         LayoutOf(static_cast<AVPixelFormat>(source.format)));
   if (!impl_->drop_alpha && !IsOpaque(source, layout)) {
-    return Unsupported("the video has transparent pixels (pixel format '" +
-                       std::string(layout.descriptor->name) +
-                       "'), which frames can't carry; ask for alpha to be dropped");
+    return Unsupported(
+        "the video has transparent pixels (pixel format '" + std::string(layout.descriptor->name) +
+        "'), which the output can't hold; add --drop-alpha to ignore it, or take an encoder "
+        "that keeps it: ffv1 (.mkv), libvpx-vp9 (.mkv, .webm), prores_ks or png (.mov)");
   }
   Impl::Key key{source.format, source.width, source.height, layout.direct, ColourTagsOf(source)};
   key.tags = SourceColour(key.tags, layout, source.height);
@@ -264,8 +288,29 @@ ColourFromRgb::ColourFromRgb(const PictureFormat& format) : impl_(std::make_uniq
 }
 ColourFromRgb::~ColourFromRgb() = default;
 
-Result<Picture> ColourFromRgb::Convert(const Frame& frame, FrameTime time) {
-  if (frame.size() != impl_->format.size) {
+namespace {
+
+void WriteAlpha(const AlphaPlane& alpha, const PixelLayout& layout, AVFrame* frame) {
+  const uint32_t from = alpha.type == SampleType::kU8 ? 255 : 65535;
+  const uint32_t to = OpaqueValue(layout);
+  std::vector<uint16_t> row(frame->width);
+  for (int y = 0; y < frame->height; ++y) {
+    for (int x = 0; x < frame->width; ++x) {
+      const uint32_t value = alpha.type == SampleType::kU8
+                                 ? alpha.row(y)[x]
+                                 : reinterpret_cast<const uint16_t*>(alpha.row(y))[x];
+      row[x] = static_cast<uint16_t>((value * to + from / 2) / from);
+    }
+    WriteAlphaRow(row.data(), layout, y, frame);
+  }
+}
+
+}  // namespace
+
+Result<Picture> ColourFromRgb::Convert(const Frame& frame, FrameTime time,
+                                       const AlphaPlane* alpha) {
+  if (frame.size() != impl_->format.size ||
+      (alpha != nullptr && alpha->size != impl_->format.size)) {
     return Internal("a frame of another size than the encoder's reached it");
   }
   if (impl_->type != frame.sample_type()) {
@@ -290,7 +335,11 @@ Result<Picture> ColourFromRgb::Convert(const Frame& frame, FrameTime time) {
     OCTO_RETURN_IF_ERROR(impl_->graph->Process(source, PlanesOf(&planes)));
     PackPlanes(&planes, layout, target.get());
   }
-  FillOpaque(layout, target.get());
+  if (alpha != nullptr && layout.alpha_component >= 0) {
+    WriteAlpha(*alpha, layout, target.get());
+  } else {
+    FillOpaque(layout, target.get());
+  }
   return MakePicture(std::move(target), time);
 }
 

@@ -7,9 +7,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "base/status.h"
 #include "frame/frame.h"
+#include "image/image.h"
 #include "video/picture.h"
 
 namespace octoscale {
@@ -18,10 +20,15 @@ namespace octoscale {
 // format holds RGB, not YUV. `lines` is the height that the rule looks at.
 ColourTags ResolveColour(const ColourTags& tags, int lines, bool rgb);
 
+// The transparency of a picture as a plane of `type`; nothing when its pixel format has none.
+// Errors: Unsupported (a pixel format without RGB or YUV).
+Result<std::optional<AlphaPlane>> AlphaOf(const Picture& picture, SampleType type);
+
 // Not thread-safe; one per thread. Rebuilds itself when format or tags change.
 class ColourToRgb {
  public:
-  // `type`: kU8 for sources of up to 8 bits, kU16 above. drop_alpha: see ReaderOptions.
+  // `type`: kU8 for sources of up to 8 bits, kU16 above. drop_alpha: transparent pixels are
+  // converted like others, else they are an error.
   explicit ColourToRgb(SampleType type, bool drop_alpha = false);
   ~ColourToRgb();
   // Errors: Unsupported (a pixel format without RGB or YUV, transparent pixels).
@@ -37,8 +44,9 @@ class ColourFromRgb {
  public:
   explicit ColourFromRgb(const PictureFormat& format);
   ~ColourFromRgb();
-  // `frame` must have the format's size. Errors: Internal (another size), Unsupported.
-  Result<Picture> Convert(const Frame& frame, FrameTime time);
+  // `frame` and `alpha` must have the format's size. A format with alpha takes it from `alpha`, or
+  // is opaque. Errors: Internal (another size), Unsupported.
+  Result<Picture> Convert(const Frame& frame, FrameTime time, const AlphaPlane* alpha = nullptr);
 
  private:
   struct Impl;

@@ -53,6 +53,21 @@ Result<Container> ContainerFor(const std::string& path) {
                          "; expected one of mp4, m4v, mov, mkv, webm");
 }
 
+int TurnInto(const Container& container, const VideoStreamInfo& video) {
+  return container.is_mov_family() ? 0 : video.rotation_degrees;
+}
+
+Rational TurnedAspect(const Container& container, const VideoStreamInfo& video) {
+  const Rational aspect = video.sample_aspect;
+  if (TurnInto(container, video) % 180 == 0 || aspect.num == 0) return aspect;
+  return {aspect.den, aspect.num};
+}
+
+int TurnBeforeWriting(const VideoReader& source, const std::string& output_path) {
+  const Result<Container> container = ContainerFor(output_path);
+  return container.ok() ? TurnInto(*container, source.info().video) : 0;
+}
+
 std::vector<std::string> VideoEncodersFor(const std::string& extension) {
   std::vector<std::string> names;
   const Result<Container> container = ContainerFor("x." + extension);
@@ -68,10 +83,30 @@ std::vector<std::string> VideoEncodersFor(const std::string& extension) {
   return names;
 }
 
+std::vector<std::string> EncodersInsteadOf(const std::string& wanted,
+                                           const std::string& extension) {
+  std::vector<std::string> names;
+  const Result<Container> container = ContainerFor("x." + extension);
+  if (!container.ok()) return names;
+  const AVCodecDescriptor* format =
+      avcodec_descriptor_get_by_name(wanted.substr(0, wanted.find('_')).c_str());
+  const AVCodecID same = format == nullptr ? AV_CODEC_ID_NONE : format->id;
+  for (const char* name : {"libx264", "libx265", "libsvtav1", "libaom-av1", "libvpx-vp9", "libvpx",
+                           "ffv1", "prores_ks", "mpeg4"}) {
+    const AVCodec* codec = avcodec_find_encoder_by_name(name);
+    if (codec == nullptr || !container->Holds(codec->id)) continue;
+    names.emplace_back(name);
+  }
+  std::stable_partition(names.begin(), names.end(), [same](const std::string& name) {
+    return avcodec_find_encoder_by_name(name.c_str())->id == same;
+  });
+  return names;
+}
+
 Result<const AVCodec*> FindVideoEncoder(const std::string& name, const Container& container) {
   const AVCodec* codec = avcodec_find_encoder_by_name(name.c_str());
-  const std::string available =
-      "; ." + container.extension + " takes: " + JoinNames(VideoEncodersFor(container.extension));
+  const std::string available = "; for ." + container.extension + " there are: " +
+                                JoinNames(EncodersInsteadOf(name, container.extension));
   if (codec == nullptr || codec->type != AVMEDIA_TYPE_VIDEO) {
     return InvalidArgument("'" + name + "' is not a video encoder of this FFmpeg" + available);
   }

@@ -2,11 +2,26 @@
 
 #include <algorithm>
 #include <new>
+#include <string_view>
 
 namespace octoscale {
 namespace {
 
 constexpr double kReorderSecondsMax = 0.5;  // between decoding and showing a keyframe
+
+// FFmpeg's own decoders of VP8 and VP9 leave out the transparency that WebM keeps beside the
+// pictures.
+const AVCodec* DecoderFor(const AVStream& stream) {
+  const AVCodecID id = stream.codecpar->codec_id;
+  const AVDictionaryEntry* alpha = av_dict_get(stream.metadata, "alpha_mode", nullptr, 0);
+  const char* with_alpha = id == AV_CODEC_ID_VP9   ? "libvpx-vp9"
+                           : id == AV_CODEC_ID_VP8 ? "libvpx"
+                                                   : nullptr;
+  if (alpha != nullptr && std::string_view(alpha->value) == "1" && with_alpha != nullptr) {
+    return avcodec_find_decoder_by_name(with_alpha);
+  }
+  return avcodec_find_decoder(id);
+}
 
 }  // namespace
 
@@ -15,7 +30,7 @@ Decoder::Decoder(Demuxer* demuxer, int stream_index)
 
 Result<std::unique_ptr<Decoder>> Decoder::Open(Demuxer* demuxer, int stream_index, int threads) {
   AVStream* stream = demuxer->context()->streams[stream_index];
-  const AVCodec* codec = avcodec_find_decoder(stream->codecpar->codec_id);
+  const AVCodec* codec = DecoderFor(*stream);
   const std::string name = avcodec_get_name(stream->codecpar->codec_id);
   if (codec == nullptr) {
     return Unsupported(demuxer->path() + ": no decoder for video codec '" + name + "'");

@@ -14,14 +14,14 @@ namespace octoscale {
 
 Deinterlacer::~Deinterlacer() { avfilter_graph_free(&graph_); }
 
-Result<std::unique_ptr<Deinterlacer>> Deinterlacer::Open(const AVFrame& first,
-                                                         AVRational time_base) {
+Result<std::unique_ptr<Deinterlacer>> Deinterlacer::Open(const AVFrame& first, AVRational time_base,
+                                                         bool all) {
   std::unique_ptr<Deinterlacer> deinterlacer(new Deinterlacer());
-  OCTO_RETURN_IF_ERROR(deinterlacer->Build(first, time_base));
+  OCTO_RETURN_IF_ERROR(deinterlacer->Build(first, time_base, all));
   return deinterlacer;
 }
 
-Status Deinterlacer::Build(const AVFrame& first, AVRational time_base) {
+Status Deinterlacer::Build(const AVFrame& first, AVRational time_base, bool all) {
   time_base_ = time_base;
   graph_ = avfilter_graph_alloc();
   if (graph_ == nullptr) throw std::bad_alloc();
@@ -36,8 +36,9 @@ Status Deinterlacer::Build(const AVFrame& first, AVRational time_base) {
   const AVFilter* bwdif = avfilter_get_by_name("bwdif");
   if (bwdif == nullptr) return Unsupported("this FFmpeg was built without the filter 'bwdif'");
   AVFilterContext* filter = nullptr;
-  error = avfilter_graph_create_filter(
-      &filter, bwdif, "bwdif", "mode=send_frame:parity=auto:deint=interlaced", nullptr, graph_);
+  const std::string which =
+      std::string("mode=send_frame:parity=auto:deint=") + (all ? "all" : "interlaced");
+  error = avfilter_graph_create_filter(&filter, bwdif, "bwdif", which.c_str(), nullptr, graph_);
   if (error < 0) return AvStatus(error, "deinterlacing");
   error = avfilter_graph_create_filter(&sink_, avfilter_get_by_name("buffersink"), "out", nullptr,
                                        nullptr, graph_);

@@ -12,11 +12,13 @@ struct AVFilterGraph;
 
 namespace octoscale {
 
-// Not thread-safe. Pictures that aren't marked interlaced pass through unchanged.
+// Not thread-safe. Pictures that aren't deinterlaced pass through unchanged.
 class Deinterlacer {
  public:
-  // For pictures like `first`. Errors: Unsupported (libavfilter lacks bwdif), Internal.
-  static Result<std::unique_ptr<Deinterlacer>> Open(const AVFrame& first, AVRational time_base);
+  // For pictures like `first`. `all`: pictures that aren't marked are taken for interlaced too.
+  // Errors: Unsupported (libavfilter lacks bwdif), Internal.
+  static Result<std::unique_ptr<Deinterlacer>> Open(const AVFrame& first, AVRational time_base,
+                                                    bool all);
   ~Deinterlacer();
 
   // A null frame drains. The frame's best_effort_timestamp is its time.
@@ -26,7 +28,7 @@ class Deinterlacer {
 
  private:
   Deinterlacer() = default;
-  Status Build(const AVFrame& first, AVRational time_base);
+  Status Build(const AVFrame& first, AVRational time_base, bool all);
 
   AVFilterGraph* graph_ = nullptr;
   AVFilterContext* source_ = nullptr;  // owned by the graph

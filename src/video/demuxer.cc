@@ -76,6 +76,12 @@ Result<std::unique_ptr<Demuxer>> Demuxer::Open(const std::string& path, const Ca
 // Opens real files here, not by FFmpeg, so that a '%d' in their name is no pattern.
 Status Demuxer::OpenFile(const AVInputFormat** format, AvDict* options, Rational sequence_rate) {
   const std::string url = "file:" + path_;
+  if (IsWebpAnimation(path_)) {
+    OCTO_ASSIGN_OR_RETURN(animation_, WebpAnimation::Open(path_));
+    context_->pb = animation_->io();
+    *format = av_find_input_format("nut");
+    return OkStatus();
+  }
   if (Exists(path_)) {
     const int error =
         avio_open2(&file_, url.c_str(), AVIO_FLAG_READ, &context_->interrupt_callback, nullptr);
@@ -101,8 +107,7 @@ Status Demuxer::OpenContext(Rational sequence_rate) {
   options.Set("protocol_whitelist", "file,crypto,data");
   const AVInputFormat* format = nullptr;
   OCTO_RETURN_IF_ERROR(OpenFile(&format, &options, sequence_rate));
-  const std::string url =
-      "file:" + (is_sequence() ? FileSequence::Parse(path_)->Escaped() : path_);
+  const std::string url = "file:" + (is_sequence() ? FileSequence::Parse(path_)->Escaped() : path_);
   int error = avformat_open_input(&context_, url.c_str(), format, options.get());
   if (error == AVERROR_INVALIDDATA || error == AVERROR_EOF) {
     const std::string line = TakeAvLogLine();
@@ -113,7 +118,8 @@ Status Demuxer::OpenContext(Rational sequence_rate) {
   OCTO_RETURN_IF_ERROR(CheckContainer());
   error = avformat_find_stream_info(context_, nullptr);
   if (error < 0) return AvStatus(error, path_ + ": reading the stream headers");
-  if (is_sequence()) context_->streams[0]->nb_frames = sequence_pictures_;
+  const int64_t pictures = animation_ ? animation_->frames() : sequence_pictures_;
+  if (pictures > 0) context_->streams[0]->nb_frames = pictures;
   // Reading the headers may already meet the end of a cut-off file.
   truncation_ = TruncationIn(TakeAvLogLine());
   return OkStatus();
@@ -189,6 +195,13 @@ void Demuxer::JoinTimes(AVPacket* packet) {
   expected = dts + join_offset_us_ + av_rescale_q(packet->duration, base, AV_TIME_BASE_Q);
 }
 
+void Demuxer::SetDuration(AVPacket* packet) const {
+  const AVRational base = context_->streams[packet->stream_index]->time_base;
+  const AVRational milliseconds{1, 1000};
+  const int64_t duration = animation_->DurationAt(av_rescale_q(packet->pts, base, milliseconds));
+  if (duration > 0) packet->duration = av_rescale_q(duration, milliseconds, base);
+}
+
 bool Demuxer::Seek(int stream, int64_t ticks) {
   if (av_seek_frame(context_, stream, ticks, AVSEEK_FLAG_BACKWARD) < 0) return false;
   join_offset_us_ = 0;
@@ -203,6 +216,7 @@ Result<bool> Demuxer::Read(AVPacket* packet) {
     const int error = av_read_frame(context_, packet);
     if (error >= 0) {
       JoinTimes(packet);
+      if (animation_) SetDuration(packet);
       return true;
     }
     if (error == AVERROR(EAGAIN)) continue;

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "video/libav.h"
 #include "video/video_reader.h"
+#include "video/webp_animation.h"
 
 namespace octoscale {
 
@@ -54,12 +55,14 @@ class Demuxer {
   Status CheckContainer() const;
   std::string FindTruncation() const;
   void JoinTimes(AVPacket* packet);
+  void SetDuration(AVPacket* packet) const;
 
   std::string path_;
   CancelToken cancel_;
   AVFormatContext* context_ = nullptr;
   AVIOContext* file_ = nullptr;
-  int64_t sequence_pictures_ = 0;  // of an image sequence; else 0
+  std::unique_ptr<WebpAnimation> animation_;  // the file, when it is one
+  int64_t sequence_pictures_ = 0;             // of an image sequence; else 0
   bool allow_truncated_ = false;
   int64_t join_offset_us_ = 0;            // added to every time
   std::vector<int64_t> expected_dts_us_;  // by stream, joined; AV_NOPTS_VALUE before the first

@@ -41,9 +41,10 @@ class Encoder {
  private:
   Encoder() = default;
   Status ChooseFormat(const VideoReader::Impl& source, FrameSize size, const AVCodec& codec,
-                      const EncoderOptions& options, std::vector<std::string>* warnings);
-  void ApplySource(const VideoReader::Impl& source);
-  Status ApplyOptions(const EncoderOptions& options,
+                      const EncoderOptions& options, const Container& container,
+                      std::vector<std::string>* warnings);
+  void ApplySource(const VideoReader::Impl& source, const Container& container);
+  Status ApplyOptions(const VideoReader::Impl& source, const EncoderOptions& options,
                       std::vector<std::pair<std::string, std::string>>* leftovers);
 
   AvCodecPtr codec_;

@@ -49,6 +49,7 @@ struct PictureFormat {
   ColourTags colour;  // matrix and range are never unspecified here
   bool interlaced = false;
   bool top_field_first = true;
+  bool has_alpha = false;  // and the container keeps it
 };
 
 }  // namespace octoscale

@@ -21,10 +21,12 @@ std::vector<AVPixelFormat> FormatsOf(const AVCodec& encoder) {
   std::vector<AVPixelFormat> formats;
   if (encoder.pix_fmts == nullptr) {
     // An encoder that takes anything: the common planar formats.
-    return {AV_PIX_FMT_YUV420P,     AV_PIX_FMT_YUV422P,     AV_PIX_FMT_YUV444P,
-            AV_PIX_FMT_YUV420P10LE, AV_PIX_FMT_YUV422P10LE, AV_PIX_FMT_YUV444P10LE,
-            AV_PIX_FMT_YUV444P16LE, AV_PIX_FMT_GBRP,        AV_PIX_FMT_GBRP16LE,
-            AV_PIX_FMT_GRAY8,       AV_PIX_FMT_GRAY16LE};
+    return {AV_PIX_FMT_YUV420P,     AV_PIX_FMT_YUV422P,      AV_PIX_FMT_YUV444P,
+            AV_PIX_FMT_YUV420P10LE, AV_PIX_FMT_YUV422P10LE,  AV_PIX_FMT_YUV444P10LE,
+            AV_PIX_FMT_YUV444P16LE, AV_PIX_FMT_GBRP,         AV_PIX_FMT_GBRP16LE,
+            AV_PIX_FMT_GRAY8,       AV_PIX_FMT_GRAY16LE,     AV_PIX_FMT_YUVA420P,
+            AV_PIX_FMT_YUVA444P,    AV_PIX_FMT_YUVA444P16LE, AV_PIX_FMT_GBRAP,
+            AV_PIX_FMT_GBRAP16LE};
   }
   for (const AVPixelFormat* format = encoder.pix_fmts; *format != AV_PIX_FMT_NONE; ++format) {
     const Result<PixelLayout> layout = LayoutOf(*format);
@@ -45,8 +47,10 @@ bool IsOdd(const PixelLayout& layout, FrameSize size) {
 }
 
 // Lower is better: what is lost counts in hundreds and thousands, what is added in ones and tens.
-int Distance(const PixelLayout& source, const PixelLayout& candidate, bool avoid) {
+int Distance(const PixelLayout& source, const PixelLayout& candidate, bool keep_alpha, bool avoid) {
   int distance = avoid ? 1'000'000 : 0;
+  const bool has_alpha = candidate.alpha_component >= 0;
+  if (has_alpha != keep_alpha) distance += has_alpha ? 5 : 200'000;
   distance += candidate.depth < source.depth ? 2000 * (source.depth - candidate.depth)
                                              : 10 * (candidate.depth - source.depth);
   if (candidate.grey && !source.grey) return distance + 100'000;
@@ -59,7 +63,6 @@ int Distance(const PixelLayout& source, const PixelLayout& candidate, bool avoid
     distance += chroma(source.subsample_h, candidate.subsample_h);
   }
   if (source.rgb != candidate.rgb) distance += source.rgb ? 100 : 300;
-  if (candidate.alpha_component >= 0) distance += 5;
   if (!candidate.direct) distance += 2;
   if (candidate.full_range_by_name) distance += 4;
   return distance;
@@ -94,7 +97,7 @@ Result<AVPixelFormat> ChoosePixelFormat(const AVCodec& encoder, const PixelReque
     for (const AVPixelFormat format : formats) {
       OCTO_ASSIGN_OR_RETURN(const PixelLayout layout, LayoutOf(format));
       const bool avoid = IsOdd(layout, request.size) && !TakesOddSizes(codec);
-      const int distance = Distance(source, layout, avoid);
+      const int distance = Distance(source, layout, request.keep_alpha, avoid);
       if (chosen != AV_PIX_FMT_NONE && distance >= best) continue;
       chosen = format;
       best = distance;

@@ -13,8 +13,9 @@ namespace octoscale {
 struct PixelRequest {
   std::string name = "auto";  // or FFmpeg's name of a pixel format
   AVPixelFormat source = AV_PIX_FMT_NONE;
-  FrameSize size;    // of the output
-  bool hdr = false;  // 8-bit formats are refused
+  FrameSize size;           // of the output
+  bool hdr = false;         // 8-bit formats are refused
+  bool keep_alpha = false;  // "auto" prefers a format that has it
 };
 
 // "auto": the format that loses least of the source's depth, chroma resolution and colour family,

@@ -150,16 +150,29 @@ void PackPlanes(PlaneSet* planes, const PixelLayout& layout, AVFrame* frame) {
   }
 }
 
-bool IsOpaque(const AVFrame& frame, const PixelLayout& layout) {
-  if (layout.alpha_component < 0) return true;
+int OpaqueValue(const PixelLayout& layout) {
   const int depth = layout.palette    ? 8
                     : layout.floating ? 16
                                       : layout.descriptor->comp[layout.alpha_component].depth;
-  const int opaque = (1 << depth) - 1;
-  std::vector<uint16_t> line(frame.width);
+  return (1 << depth) - 1;
+}
+
+void ReadAlphaRow(const AVFrame& frame, const PixelLayout& layout, int y, uint16_t* row) {
+  ReadLine(frame, layout, layout.alpha_component, y, frame.width, row);
+}
+
+void WriteAlphaRow(const uint16_t* row, const PixelLayout& layout, int y, AVFrame* frame) {
+  av_write_image_line2(row, frame->data, frame->linesize, layout.descriptor, 0, y,
+                       layout.alpha_component, frame->width, 2);
+}
+
+bool IsOpaque(const AVFrame& frame, const PixelLayout& layout) {
+  if (layout.alpha_component < 0) return true;
+  const int opaque = OpaqueValue(layout);
+  std::vector<uint16_t> row(frame.width);
   for (int y = 0; y < frame.height; ++y) {
-    ReadLine(frame, layout, layout.alpha_component, y, frame.width, line.data());
-    for (const uint16_t value : line) {
+    ReadAlphaRow(frame, layout, y, row.data());
+    for (const uint16_t value : row) {
       if (value != opaque) return false;
     }
   }
@@ -168,12 +181,8 @@ bool IsOpaque(const AVFrame& frame, const PixelLayout& layout) {
 
 void FillOpaque(const PixelLayout& layout, AVFrame* frame) {
   if (layout.alpha_component < 0) return;
-  const int depth = layout.descriptor->comp[layout.alpha_component].depth;
-  std::vector<uint16_t> line(frame->width, static_cast<uint16_t>((1 << depth) - 1));
-  for (int y = 0; y < frame->height; ++y) {
-    av_write_image_line2(line.data(), frame->data, frame->linesize, layout.descriptor, 0, y,
-                         layout.alpha_component, frame->width, 2);
-  }
+  const std::vector<uint16_t> row(frame->width, static_cast<uint16_t>(OpaqueValue(layout)));
+  for (int y = 0; y < frame->height; ++y) WriteAlphaRow(row.data(), layout, y, frame);
 }
 
 }  // namespace octoscale

@@ -59,6 +59,11 @@ void PackPlanes(PlaneSet* planes, const PixelLayout& layout, AVFrame* frame);
 
 // True when every alpha sample of the frame is opaque, or there is no alpha.
 bool IsOpaque(const AVFrame& frame, const PixelLayout& layout);
+// The value of an opaque alpha sample; the layout must have alpha.
+int OpaqueValue(const PixelLayout& layout);
+// One row of alpha samples, 0 to OpaqueValue(). Writing needs a frame whose samples are zero.
+void ReadAlphaRow(const AVFrame& frame, const PixelLayout& layout, int y, uint16_t* row);
+void WriteAlphaRow(const uint16_t* row, const PixelLayout& layout, int y, AVFrame* frame);
 // Makes every alpha sample of the frame opaque.
 void FillOpaque(const PixelLayout& layout, AVFrame* frame);
 

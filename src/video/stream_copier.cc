@@ -72,6 +72,9 @@ Result<std::unique_ptr<StreamCopier>> StreamCopier::Open(const VideoReader::Impl
     OCTO_RETURN_IF_ERROR(copier->AddTrack(stream));
     if (copier->tracks_.back() != nullptr) stream->discard = AVDISCARD_DEFAULT;
   }
+  // The file need not be read a second time when nothing is copied from it.
+  copier->ended_ = std::all_of(copier->tracks_.begin(), copier->tracks_.end(),
+                               [](const auto& track) { return track == nullptr || track->cover; });
   if (options.copy_chapters) OCTO_RETURN_IF_ERROR(copier->CopyChapters());
   if (options.copy_metadata) copier->CopyGlobalMetadata();
   copier->SeekToStart();

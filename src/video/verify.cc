@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "frame/rotate.h"
 #include "video/colour_internal.h"
 #include "video/planes.h"
 #include "video/verify_text.h"
@@ -29,7 +30,7 @@ class Checks {
 };
 
 void CheckDimensions(const VideoComparison& facts, int scale, Checks checks) {
-  const FrameSize from = facts.input.video.size;
+  const FrameSize from = TurnedSize(facts.input.video.size, facts.turn_degrees);
   const FrameSize to = facts.output.video.size;
   const auto scaled = [&](int s) { return FrameSize{from.width * s, from.height * s}; };
   bool ok = false;
@@ -84,11 +85,16 @@ void CheckFormat(const VideoComparison& facts, const VerifyOptions& options, Che
   const auto square = [](Rational aspect) {
     return aspect.num <= 0 || aspect.den <= 0 ? Rational{1, 1} : aspect;
   };
-  const Rational a = square(in.sample_aspect), b = square(out.sample_aspect);
+  Rational a = square(in.sample_aspect);
+  if (facts.turn_degrees % 180 != 0) a = {a.den, a.num};
+  const Rational b = square(out.sample_aspect);
   checks.Add("sample_aspect_ratio", int64_t{a.num} * b.den == int64_t{b.num} * a.den, AspectText(a),
              AspectText(out.sample_aspect));
-  checks.Add("rotation", in.rotation_degrees == out.rotation_degrees,
-             std::to_string(in.rotation_degrees) + " degrees",
+  // The other checks say whether the pixels are turned instead.
+  const bool has_mark = facts.output.container.find("mp4") != std::string::npos;
+  const bool turned = !has_mark && out.rotation_degrees == 0;
+  checks.Add("rotation", in.rotation_degrees == out.rotation_degrees || turned,
+             std::to_string(in.rotation_degrees) + " degrees" + (has_mark ? "" : ", or turned"),
              std::to_string(out.rotation_degrees) + " degrees");
 }
 

@@ -58,10 +58,12 @@ Status VideoReader::Impl::Start(const std::string& path, const ReaderOptions& re
 Status VideoReader::Impl::OpenFile() {
   warnings_.clear();
   decoder.reset();
-  OCTO_ASSIGN_OR_RETURN(demuxer, Demuxer::Open(info.path, cancel,
-                                               options.sequence_rate.value_or(kDefaultSequenceRate)));
+  OCTO_ASSIGN_OR_RETURN(
+      demuxer,
+      Demuxer::Open(info.path, cancel, options.sequence_rate.value_or(kDefaultSequenceRate)));
   if (options.sequence_rate && !demuxer->is_sequence()) {
-    return InvalidArgument(info.path + ": a rate is for numbered pictures (frame_%06d.png) only; "
+    return InvalidArgument(info.path +
+                           ": a rate is for numbered pictures (frame_%06d.png) only; "
                            "the frames of a video keep their own times");
   }
   demuxer->set_allow_truncated(options.allow_truncated);
@@ -169,7 +171,8 @@ Status VideoReader::Impl::FindFirst() {
   }
   first = PropertiesOf(*found);
   const bool interlaced = found->interlaced_frame != 0;
-  if (interlaced && options.deinterlace == Deinterlace::kAuto) {
+  if (options.deinterlace == Deinterlace::kOn ||
+      (interlaced && options.deinterlace == Deinterlace::kAuto)) {
     OCTO_RETURN_IF_ERROR(StartDeinterlacing(&found));
   }
   OCTO_RETURN_IF_ERROR(DescribeFirst(*found));
@@ -180,7 +183,8 @@ Status VideoReader::Impl::FindFirst() {
 
 // Replaces the first picture by its deinterlaced self.
 Status VideoReader::Impl::StartDeinterlacing(AvFramePtr* found) {
-  OCTO_ASSIGN_OR_RETURN(deinterlacer_, Deinterlacer::Open(**found, stream().time_base));
+  OCTO_ASSIGN_OR_RETURN(deinterlacer_, Deinterlacer::Open(**found, stream().time_base,
+                                                          options.deinterlace == Deinterlace::kOn));
   OCTO_RETURN_IF_ERROR(deinterlacer_->Push(std::move(*found)));
   OCTO_ASSIGN_OR_RETURN(*found, Fetch());
   if (*found == nullptr) return Internal("the deinterlacer gave no picture");

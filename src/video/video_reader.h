@@ -16,6 +16,7 @@ namespace octoscale {
 
 enum class Deinterlace {
   kAuto,  // pictures marked interlaced become whole pictures of the same time (bwdif)
+  kOn,    // every picture is taken for an interlaced one
   kOff,   // taken as they are; the mark is passed on to the encoder
 };
 
@@ -51,9 +52,9 @@ class VideoReader {
  public:
   // Opens the default video stream (attached pictures are not video) and decodes its first picture.
   // `path` is a local file, or an image sequence such as frame_%06d.png (base/file_sequence.h).
-  // Errors: NotFound; InvalidArgument (a directory, a start beyond the end, a gap in a sequence); CorruptInput (not a
-  // media file, cut off, nothing decodable); Unsupported (no video stream, encrypted, no decoder);
-  // Cancelled; IoError.
+  // Errors: NotFound; InvalidArgument (a directory, a start beyond the end, a gap in a sequence);
+  // CorruptInput (not a media file, cut off, nothing decodable); Unsupported (no video stream,
+  // encrypted, no decoder); Cancelled; IoError.
   static Result<std::unique_ptr<VideoReader>> Open(const std::string& path,
                                                    const ReaderOptions& options,
                                                    const CancelToken& cancel = {});

@@ -103,13 +103,14 @@ Status VideoWriter::Impl::AddVideoStream(const VideoReader::Impl& source) {
 
 void VideoWriter::Impl::CopyVideoSideData(const VideoReader::Impl& source) {
   const AVStream& from = source.stream();
+  const bool turned = TurnInto(muxer->container(), source.info.video) != 0;
   for (const AVPacketSideDataType type :
        {AV_PKT_DATA_DISPLAYMATRIX, AV_PKT_DATA_STEREO3D, AV_PKT_DATA_SPHERICAL,
         AV_PKT_DATA_MASTERING_DISPLAY_METADATA, AV_PKT_DATA_CONTENT_LIGHT_LEVEL,
         AV_PKT_DATA_ICC_PROFILE}) {
     size_t size = 0;
     const uint8_t* data = av_stream_get_side_data(&from, type, &size);
-    if (data == nullptr) continue;
+    if (data == nullptr || (turned && type == AV_PKT_DATA_DISPLAYMATRIX)) continue;
     uint8_t* copy = av_stream_new_side_data(video, type, size);
     if (copy == nullptr) throw std::bad_alloc();
     std::memcpy(copy, data, size);
@@ -118,11 +119,6 @@ void VideoWriter::Impl::CopyVideoSideData(const VideoReader::Impl& source) {
                    AV_PKT_DATA_MASTERING_DISPLAY_METADATA, video);
   AddFrameSideData(*source.first, AV_FRAME_DATA_CONTENT_LIGHT_LEVEL,
                    AV_PKT_DATA_CONTENT_LIGHT_LEVEL, video);
-  if (source.info.video.rotation_degrees != 0 && !muxer->container().is_mov_family()) {
-    warnings.push_back("the rotation by " + std::to_string(source.info.video.rotation_degrees) +
-                       " degrees is lost: a ." + muxer->container().extension +
-                       " file can't hold it; write .mp4 or .mov");
-  }
 }
 
 // MP4 keeps tags outside its classic list only in another list that has no room for covers.

@@ -81,13 +81,22 @@ Status CheckOutput(const std::string& input_path, const std::string& output_path
 // Names of the video encoders that a container (by file extension, "mp4") can hold.
 std::vector<std::string> VideoEncodersFor(const std::string& extension);
 
+// The few of them that somebody who asked for `wanted` should think of, those of its format first:
+// libsvtav1 for av1_nvenc.
+std::vector<std::string> EncodersInsteadOf(const std::string& wanted, const std::string& extension);
+
+// How far the source's pictures have to be turned, clockwise, before they are written to a file of
+// this name, because its container can't tell viewers to do it: 0, 90, 180 or 270 degrees.
+int TurnBeforeWriting(const VideoReader& source, const std::string& output_path);
+
 // Not thread-safe: one thread at a time.
 class VideoWriter {
  public:
-  // `output_size`: of the pictures. The source gives tags, time base and the streams to copy (it is
-  // opened a second time by path, so that copying never waits for decoding).
-  // Errors: those of CheckOutput; InvalidArgument (an option's value, a pixel format that the
-  // encoder lacks, with the ones it has); Unsupported; IoError; ResourceExhausted (disk full).
+  // `output_size`: of the pictures, turned by TurnBeforeWriting(). The source gives tags, time base
+  // and the streams to copy (it is opened a second time by path, so that copying never waits for
+  // decoding). Errors: those of CheckOutput; InvalidArgument (an option's value, a pixel format
+  // that the encoder lacks, with the ones it has); Unsupported; IoError; ResourceExhausted (disk
+  // full).
   static Result<std::unique_ptr<VideoWriter>> Open(const std::string& output_path,
                                                    const VideoReader& source, FrameSize output_size,
                                                    const WriterOptions& options,

@@ -126,6 +126,9 @@ TEST(CommandsTest, BenchVideoComparesWithTheEngine) {
   EXPECT_GT(json["fps"], 0);
   EXPECT_GT(json["engine_fps"], 0);
   EXPECT_GT(json["ratio"], 0);
+  EXPECT_GT(json["attainable_ratio"], 0);
+  ASSERT_EQ(json["rss_mb"].size(), 4u);
+  EXPECT_GT(json["rss_mb"][3], 1);
   EXPECT_THAT(folder.Names(), ::testing::ElementsAre("in.mp4"));
   EXPECT_EQ(RunOctoscale({"bench", "video", folder / "none.mp4"}).exit_code, 1);
 }

@@ -37,13 +37,56 @@ TEST(UpscalePictureTest, SixteenBitsAndAlphaAreKept) {
 TEST(UpscalePictureTest, JpegInAndOut) {
   TemporaryFolder folder;
   Ffmpeg({"-f", "lavfi", "-i", "testsrc2=size=40x30", "-frames:v", "1", folder / "in.jpg"});
-  for (const std::string name : {"out.jpg", "out.png"}) {
+  for (const std::string name : {"out.jpg", "out.png", "out.webp"}) {
     const ProgramResult result = RunOctoscale({"upscale", folder / "in.jpg", "-o", folder / name});
     ASSERT_EQ(result.exit_code, 0) << result.err;
     const auto image = ReadImageFile(folder / name);
     ASSERT_TRUE(image.ok()) << image.status().message();
     EXPECT_EQ(image->frame.size(), (FrameSize{80, 60}));
   }
+}
+
+TEST(UpscalePictureTest, OrientationAndProfileOfAJpeg) {
+  TemporaryFolder folder;
+  Ffmpeg({"-f", "lavfi", "-i", "testsrc2=size=40x30", "-frames:v", "1", folder / "plain.jpg"});
+  const std::string plain = ReadFile(folder / "plain.jpg");
+  // EXIF: one entry, 0x0112 = 6, to be turned clockwise by a quarter. ICC: an RGB profile's header.
+  const std::string exif = std::string("\xFF\xE1\x00\x22", 4) + std::string("Exif\0\0", 6) +
+                           std::string(
+                               "MM\0\x2A\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06"
+                               "\0\0\0\0\0\0",
+                               26);
+  std::string profile(200, 'x');
+  profile.replace(16, 4, "RGB ");
+  std::string icc = std::string("ICC_PROFILE\0\x01\x01", 14) + profile;
+  const size_t bytes = icc.size() + 2;
+  icc = std::string("\xFF\xE2", 2) + static_cast<char>(bytes >> 8) +
+        static_cast<char>(bytes & 255) + icc;
+  WriteFile(folder / "in.jpg", plain.substr(0, 2) + exif + icc + plain.substr(2));
+  for (const std::string name : {"out.jpg", "out.png", "out.webp"}) {
+    const ProgramResult result = RunOctoscale({"upscale", folder / "in.jpg", "-o", folder / name});
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    const auto image = ReadImageFile(folder / name);
+    ASSERT_TRUE(image.ok()) << image.status().message();
+    EXPECT_EQ(image->frame.size(), (FrameSize{60, 80})) << name;
+    EXPECT_EQ(std::string(image->icc_profile.begin(), image->icc_profile.end()), profile) << name;
+  }
+}
+
+TEST(UpscalePictureTest, WebpKeepsItsAlpha) {
+  TemporaryFolder folder;
+  Ffmpeg({"-f", "lavfi", "-i", "testsrc2=size=40x30", "-frames:v", "1", "-vf",
+          "format=bgra,geq=r='r(X,Y)':g='g(X,Y)':b='b(X,Y)':a='if(lt(X,20),0,255)'", "-lossless",
+          "1", folder / "in.webp"});
+  const ProgramResult result =
+      RunOctoscale({"upscale", folder / "in.webp", "-o", folder / "out.webp"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto image = ReadImageFile(folder / "out.webp");
+  ASSERT_TRUE(image.ok()) << image.status().message();
+  EXPECT_EQ(image->frame.size(), (FrameSize{80, 60}));
+  ASSERT_TRUE(image->alpha.has_value());
+  EXPECT_EQ(image->alpha->row(30)[5], 0);
+  EXPECT_EQ(image->alpha->row(30)[75], 255);
 }
 
 TEST(UpscalePictureTest, RefusalsNameTheRemedy) {
@@ -67,6 +110,63 @@ TEST(UpscalePictureTest, RefusalsNameTheRemedy) {
   WriteFile(folder / "in.png", whole.substr(0, whole.size() / 2));
   EXPECT_THAT(refusal(folder / "out.png", 1), HasSubstr("in.png: damaged PNG"));
   EXPECT_THAT(folder.Names(), ElementsAre("in.png", "old.png"));
+}
+
+class UpscaleListTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directories(folder_ / "more");
+    MakeClip(folder_ / "clip.mp4", {.width = 32, .height = 24, .frames = 3});
+    MakeClip(folder_ / "more/other.mkv", {.width = 32, .height = 24, .frames = 2});
+    Ffmpeg({"-f", "lavfi", "-i", "testsrc2=size=20x10", "-frames:v", "1", folder_ / "p.png"});
+  }
+  TemporaryFolder folder_;
+};
+
+TEST_F(UpscaleListTest, FilesAndFoldersGoOnAfterABadOne) {
+  WriteFile(folder_ / "broken.mp4", "this is no video");
+  const ProgramResult result =
+      RunOctoscale({"upscale", folder_ / "clip.mp4", folder_ / "broken.mp4", folder_ / "none.mp4",
+                    folder_ / "p.png", folder_ / "more", "-o", folder_ / "out"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("3 of 5 files done, 2 failed; 6 frames"));
+  EXPECT_THAT(result.err, HasSubstr("broken.mp4"));
+  EXPECT_THAT(result.err, HasSubstr("none.mp4: no such file"));
+  for (const char* name : {"out/clip.mp4", "out/p.png", "out/other.mkv"}) {
+    EXPECT_TRUE(std::filesystem::exists(folder_ / name)) << name;
+  }
+}
+
+TEST_F(UpscaleListTest, NamesThatMeetAndAnOutputThatIsAFileAreRefused) {
+  MakeClip(folder_ / "more/clip.mp4", {.width = 32, .height = 24, .frames = 1});
+  const ProgramResult meet =
+      RunOctoscale({"upscale", folder_ / "clip.mp4", folder_ / "more", "-o", folder_ / "out"});
+  EXPECT_EQ(meet.exit_code, 2);
+  EXPECT_THAT(meet.err, HasSubstr("would both be written to 'clip.mp4'"));
+  const ProgramResult file = RunOctoscale(
+      {"upscale", folder_ / "clip.mp4", folder_ / "p.png", "-o", folder_ / "clip.mp4"});
+  EXPECT_EQ(file.exit_code, 2);
+  EXPECT_THAT(file.err, HasSubstr("several inputs need a folder"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));
+}
+
+TEST_F(UpscaleListTest, NumberedPicturesInAndOut) {
+  Ffmpeg({"-i", folder_ / "clip.mp4", "-start_number", "8", folder_ / "in_%03d.png"});
+  const ProgramResult video = RunOctoscale(
+      {"upscale", folder_ / "in_%03d.png", "-o", folder_ / "video.mp4", "--rate", "24000/1001"});
+  ASSERT_EQ(video.exit_code, 0) << video.err;
+  EXPECT_EQ(ProbeClip(folder_ / "video.mp4").frames, 3);
+  const ProgramResult pictures =
+      RunOctoscale({"upscale", folder_ / "in_%03d.png", "-o", folder_ / "out_%03d.png"});
+  ASSERT_EQ(pictures.exit_code, 0) << pictures.err;
+  EXPECT_EQ(ReadImageFile(folder_ / "out_010.png")->frame.size(), (FrameSize{64, 48}));
+  for (const std::string rate : {"0", "-1", "x", "1/0"}) {
+    EXPECT_EQ(RunOctoscale(
+                  {"upscale", folder_ / "in_%03d.png", "-o", folder_ / "no.mp4", "--rate=" + rate})
+                  .exit_code,
+              2)
+        << rate;
+  }
 }
 
 class UpscaleFolderTest : public ::testing::Test {

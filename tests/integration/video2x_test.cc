@@ -216,6 +216,26 @@ TEST_F(Video2xRunTest, KeysOnATerminal) {
   EXPECT_THAT(folder_.Names(), ElementsAre("in.mp4"));
 }
 
+// Under a shell, which shows what is left of the terminal: Ctrl+C twice, and Ctrl+backslash.
+TEST_F(Video2xRunTest, TerminalComesBackHoweverItEnds) {
+  MakeClip(in_, {.width = 96,
+                 .height = 64,
+                 .frames = 2000,
+                 .encoder = {"-c:v", "libx264", "-preset", "ultrafast"}});
+  for (const auto& [keys, code] : {std::pair("\x03\x03", "code=2"), {"\x1c", "code=131"}}) {
+    std::vector<std::string> words = {
+        "/bin/sh", "-c", "trap : INT QUIT; ulimit -c 0; \"$@\"; echo code=$?; stty -a", "sh"};
+    for (const std::string& word : Video2x(Base())) words.push_back(word);
+    TerminalProgram program(words);
+    ASSERT_TRUE(program.WaitFor("frame=")) << program.shown();
+    program.Type(keys);
+    ASSERT_TRUE(program.WaitFor(code)) << program.shown();
+    program.Finish();
+    EXPECT_THAT(program.shown(), HasSubstr(" icanon"));
+    EXPECT_THAT(program.shown(), HasSubstr(" echo "));
+  }
+}
+
 TEST_F(Video2xRunTest, SignalAborts) {
   MakeClip(in_, {.width = 96,
                  .height = 64,
