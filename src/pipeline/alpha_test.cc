@@ -106,7 +106,7 @@ TEST(AlphaTest, SixteenBitsAreKept) {
 TEST(AlphaTest, WithoutAPlaceForItIsRefusedOrDroppedOnDemand) {
   TempDir dir;
   MakeTransparent(dir / "in.mov", "-c:v png");
-  for (const auto& [codec, name] : {std::pair("libx264", "out.mp4"), {"libvpx-vp9", "out.mp4"}}) {
+  for (const auto& [codec, name] : {std::pair("libx264", "out.mp4"), {"libvpx-vp9", "vp9.mp4"}}) {
     PipelineOptions options = WithCodec(codec);
     const auto refused = Double(dir / "in.mov", dir / name, options);
     ASSERT_FALSE(refused.ok()) << codec;

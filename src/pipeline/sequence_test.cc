@@ -4,6 +4,7 @@
 
 #include "gmock/gmock.h"
 #include "image/image.h"
+#include "pipeline/journal_dir.h"
 #include "pipeline/test_run.h"
 
 namespace octoscale {
@@ -122,8 +123,13 @@ TEST(SequenceTest, CanBeResumed) {
   MakePictures(dir / "p%d.png", 1, 6);
   PipelineOptions options = WithCodec("ffv1");
   options.journal = {JournalMode::kStart, "test", 2};
-  NearestUpscaler failing(2, 1, [](int call, const CancelToken&) {
-    return call == 2 ? Unavailable("gone") : OkStatus();
+  NearestUpscaler failing(2, 1, [&](int call, const CancelToken& cancel) -> Status {
+    while (call == 2) {
+      const auto kept = FindKeptWork(dir / "out.mkv");
+      if (kept.ok() && kept->has_value() && (*kept)->frames == 4) return Unavailable("gone");
+      OCTO_RETURN_IF_ERROR(SleepUnlessCancelled(std::chrono::milliseconds(2), cancel));
+    }
+    return OkStatus();
   });
   EXPECT_FALSE(RunPipeline(dir / "p%d.png", dir / "out.mkv", failing, options).ok());
   options.journal.mode = JournalMode::kResume;
