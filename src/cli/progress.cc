@@ -242,6 +242,11 @@ void ProgressPrinter::Note(const std::string& text) {
   PrintInfo(text);
 }
 
+void ProgressPrinter::Alert(const std::string& text) {
+  if (mode_ == ProgressMode::kJson) PrintEvent({{"event", "notice"}, {"message", text}});
+  Warn(text);
+}
+
 void ProgressPrinter::Warn(const std::string& text) {
   ClearBar();
   PrintWarning(text);

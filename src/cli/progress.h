@@ -57,9 +57,10 @@ class ProgressPrinter {
   void FileFailed(const std::string& input, const Status& status);
   void FolderDone(const FolderSummary& summary);
   void Warn(const std::string& text);
-  // Something that happened on the way, e.g. what a planner chose. Thread-safe only in kJson and
-  // while no bar is shown.
+  // Something that happened on the way, e.g. what a planner chose.
   void Note(const std::string& text);
+  // A note that must reach people in every mode, e.g. that a deadline will be missed.
+  void Alert(const std::string& text);
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -165,6 +165,7 @@ Result<FileSummary> JobRunner::RunTask(const std::string& input, const std::stri
   clip.make_upscaler = job_.make_upscaler;
   ClipEvents events;
   events.notice = [this](const std::string& text) { printer_.Note(text); };
+  events.warning = [this](const std::string& text) { printer_.Alert(text); };
   events.progress = [this](const ClipProgress& p) {
     printer_.Update(p.pipeline.frames_done, p.pipeline.frames_total, p.pipeline.fps);
   };

@@ -164,7 +164,8 @@ Status CalibrateEncoder(const EncoderOptions& options, const CancelToken& cancel
   OCTO_ASSIGN_OR_RETURN(const EncoderSpeed cost,
                         MeasureEncoder(frames, *source, plain, folder, cancel));
   calibration->encoders.push_back({options.codec, options.preset,
-                                   Plausible(cost.speed, calibration->machine), cost.colour_cpu});
+                                   Plausible(cost.speed, calibration->machine), cost.begin_cpu,
+                                   cost.colour_cpu});
   *added = true;
   return OkStatus();
 }

@@ -42,6 +42,7 @@ struct EncoderRow {
   std::string codec;   // FFmpeg's name
   std::string preset;  // empty: the encoder's own
   PixelSpeed speed;
+  double begin_cpu = 0;   // once, for one pixel of a frame: a first frame costs more than the rest
   double colour_cpu = 0;  // RGB to its pixel format, for one pixel
 };
 

@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 
 Json SpeedJson(const PixelSpeed& speed) {
   return {{"cpu_ns", speed.cpu * 1e9}, {"wall_ns", speed.wall * 1e9}};
@@ -51,6 +51,7 @@ EncoderRow ParseEncoder(const Json& json) {
   row.codec = json.at("codec").get<std::string>();
   row.preset = json.at("preset").get<std::string>();
   row.speed = ParseSpeed(json);
+  row.begin_cpu = Positive(json, "begin_cpu_ns") / 1e9;
   row.colour_cpu = Positive(json, "colour_cpu_ns") / 1e9;
   return row;
 }
@@ -78,6 +79,7 @@ std::string CalibrationJson(const Calibration& calibration) {
   for (const EncoderRow& row : calibration.encoders) {
     Json json = {{"codec", row.codec}, {"preset", row.preset}};
     json.update(SpeedJson(row.speed));
+    json["begin_cpu_ns"] = row.begin_cpu * 1e9;
     json["colour_cpu_ns"] = row.colour_cpu * 1e9;
     encoders.push_back(std::move(json));
   }

@@ -22,8 +22,8 @@ Calibration Sample() {
   calibration.engines = {{"net", 2, "auto", "int16", 10'000, {4e-6, 1e-6}, 0.5},
                          {"net", 2, "auto", "int16", 1'000'000, {6e-6, 2e-6}, 0.5},
                          {"net", 4, "auto", "int16", 10'000, {9e-6, 3e-6}, 0.5}};
-  calibration.encoders = {{"libx265", "medium", {8e-8, 2e-8}, 1e-9},
-                          {"libx265", "ultrafast", {2e-8, 1e-8}, 1e-9}};
+  calibration.encoders = {{"libx265", "medium", {8e-8, 2e-8}, 3e-7, 1e-9},
+                          {"libx265", "ultrafast", {2e-8, 1e-8}, 1e-7, 1e-9}};
   return calibration;
 }
 
@@ -88,7 +88,7 @@ TEST(CalibrationFileTest, DamageIsAnErrorAndNeverACrash) {
   for (size_t size = 0; size + 2 < good.size(); size += 7) {
     EXPECT_EQ(ParseCalibration(good.substr(0, size)).status().code(), StatusCode::kCorruptInput);
   }
-  for (const char* text : {"null", "[]", "{}", "{\"format\":1}", "{\"format\":\"1\"}"}) {
+  for (const char* text : {"null", "[]", "{}", "{\"format\":2}", "{\"format\":\"1\"}"}) {
     EXPECT_EQ(ParseCalibration(text).status().code(), StatusCode::kCorruptInput) << text;
   }
   std::string negative = good;

@@ -14,6 +14,7 @@ namespace {
 // The short run is as long as it takes until an encoder's look-ahead does most of its work.
 constexpr size_t kFramesFew = 8;
 constexpr size_t kFramesMany = 28;
+constexpr double kBeginMin = 1e-12;  // seconds for one pixel: nothing, but a positive number
 
 struct EncodeTimes {
   Times encoder;
@@ -69,7 +70,9 @@ Result<EncoderSpeed> MeasureEncoder(std::span<const Frame> frames, const VideoRe
   // A machine that stumbled in the short run.
   if (difference.cpu <= 0) difference.cpu = many.encoder.cpu * more / total;
   if (difference.wall <= 0) difference.wall = many.encoder.wall * more / total;
-  return EncoderSpeed{{difference.cpu / more, difference.wall / more}, many.colour_cpu / total};
+  const PixelSpeed speed{difference.cpu / more, difference.wall / more};
+  const double begin = few.encoder.cpu / pixels - kFramesFew * speed.cpu;
+  return EncoderSpeed{speed, std::max(begin, kBeginMin), many.colour_cpu / total};
 }
 
 }  // namespace octoscale

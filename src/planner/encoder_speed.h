@@ -14,8 +14,9 @@
 namespace octoscale {
 
 struct EncoderSpeed {
-  PixelSpeed speed;       // without the colour conversion
-  double colour_cpu = 0;  // seconds for one pixel
+  PixelSpeed speed;      // without the colour conversion
+  double begin_cpu = 0;  // as in EncoderRow
+  double colour_cpu = 0;
 };
 
 // Encodes a film that runs through `frames` (all of one size) forwards and backwards, twice: what

@@ -49,7 +49,8 @@ std::optional<Forecast> ForecastClip(const Calibration& calibration, const ClipF
   forecast.start_seconds = (engine->start_seconds + kFilesSeconds) * probe.cpu_cost / share;
   forecast.engine_wall = frames * pixels_in * engine->speed.wall * probe.cpu_cost / share;
   forecast.engine_cpu = frames * pixels_in * engine->speed.cpu * probe.cpu_cost;
-  forecast.encoder_cpu = frames * pixels_out * encoder->speed.cpu * encoder_cost;
+  forecast.encoder_cpu =
+      pixels_out * (frames * encoder->speed.cpu + encoder->begin_cpu) * encoder_cost;
   forecast.other_cpu =
       frames * (pixels_in * probe.decode_cpu + pixels_out * encoder->colour_cpu * probe.cpu_cost);
 

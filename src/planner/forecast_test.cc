@@ -22,8 +22,8 @@ Calibration TwoCores() {
   Calibration calibration;
   calibration.machine.threads = 2;
   calibration.engines = {{"net", 2, "auto", "int16", 10'000, {20e-6, 10e-6}, 0.4}};
-  calibration.encoders = {{"x", "slow", {2e-6, 1e-6}, 1e-12},
-                          {"x", "quick", {5e-7, 2.5e-7}, 1e-12}};
+  calibration.encoders = {{"x", "slow", {2e-6, 1e-6}, 1e-12, 1e-12},
+                          {"x", "quick", {5e-7, 2.5e-7}, 1e-12, 1e-12}};
   return calibration;
 }
 
@@ -35,7 +35,7 @@ TEST(ForecastTest, FewCoresAreSharedByEngineAndEncoder) {
   ASSERT_TRUE(forecast);
   EXPECT_NEAR(forecast->start_seconds, 0.5, 1e-9);
   EXPECT_NEAR(forecast->engine_cpu, 20, 1e-9);
-  EXPECT_NEAR(forecast->encoder_cpu, 8, 1e-9);
+  EXPECT_NEAR(forecast->encoder_cpu, 8, 1e-6);
   EXPECT_NEAR(forecast->seconds, 0.5 + (20 + 8) / 2.0, 1e-3);
   EXPECT_EQ(forecast->arithmetic, "int16");
 }
@@ -62,6 +62,12 @@ TEST(ForecastTest, TheProbeCorrectsTheCalibration) {
   facts.probe.cpu_cost = 1;
   facts.probe.decode_cpu = 2e-6;
   EXPECT_NEAR(ForecastClip(TwoCores(), facts, kSlow)->seconds, 0.5 + (20 + 8 + 2) / 2.0, 1e-3);
+}
+
+TEST(ForecastTest, ShortClipsPayForTheEncodersBeginning) {
+  Calibration calibration = TwoCores();
+  calibration.encoders[0].begin_cpu = 1e-4;
+  EXPECT_NEAR(ForecastClip(calibration, Facts(), kSlow)->encoder_cpu, 8 + 4, 1e-6);
 }
 
 TEST(ForecastTest, UnknownModelsAndEncodersHaveNone) {

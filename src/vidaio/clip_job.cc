@@ -28,12 +28,15 @@ class DeadlineKeeper {
   // Chooses, and changes `setup` accordingly. Nothing to do without a deadline.
   Status Plan(const CancelToken& cancel, ClipSetup* setup);
   void OnProgress(const PipelineProgress& progress);
+  // At the end: never late without a word.
+  void OnDone(double seconds) const;
   double predicted_seconds() const { return predicted_seconds_; }
 
  private:
   void Say(const std::string& text) const {
     if (events_.notice) events_.notice(text);
   }
+  void Warn(const std::string& text) const { events_.warning ? events_.warning(text) : Say(text); }
 
   const ClipJob& job_;
   const ClipEvents& events_;
@@ -48,7 +51,7 @@ Status DeadlineKeeper::Plan(const CancelToken& cancel, ClipSetup* setup) {
   if (!plan.plan.fits) {
     const std::string text = NothingFitsText(plan);
     if (job_.late == LatePolicy::kRefuse) return DeadlineExceeded(job_.input + ": " + text);
-    Say(text + "; going on all the same");
+    Warn(text + "; going on all the same");
   }
   const Forecast& best = plan.plan.best();
   setup->model.model = best.choice.model;
@@ -73,14 +76,19 @@ void DeadlineKeeper::OnProgress(const PipelineProgress& progress) {
                                        progress.frames_total, progress.fps);
     outlook = watch_->outlook_seconds();
     if (change == ArrivalWatch::Change::kBecameLate) {
-      Say("it will be late: about " + ShortSeconds(outlook) + " instead of " +
-          ShortSeconds(job_.deadline_seconds) + " (" + ShortSeconds(predicted_seconds_) +
-          " were predicted)");
+      Warn("it will be late: about " + ShortSeconds(outlook) + " instead of " +
+           ShortSeconds(job_.deadline_seconds) + " (" + ShortSeconds(predicted_seconds_) +
+           " were predicted)");
     } else if (change == ArrivalWatch::Change::kBecameTimely) {
       Say("in time again: about " + ShortSeconds(outlook));
     }
   }
   if (events_.progress) events_.progress({progress, outlook});
+}
+
+void DeadlineKeeper::OnDone(double seconds) const {
+  if (job_.deadline_seconds <= 0 || seconds <= job_.deadline_seconds) return;
+  Warn("late: " + ShortSeconds(seconds) + " instead of " + ShortSeconds(job_.deadline_seconds));
 }
 
 Result<std::unique_ptr<FrameUpscaler>> MakeUpscaler(const ClipJob& job, const ModelRequest& request,
@@ -121,10 +129,7 @@ Result<ClipReport> RunClip(const ClipJob& job, const ClipEvents& events,
   report.seconds = SecondsSince(start);
   report.predicted_seconds = keeper.predicted_seconds();
   report.deadline_seconds = job.deadline_seconds;
-  if (job.deadline_seconds > 0 && report.seconds > job.deadline_seconds && events.notice) {
-    events.notice("late: " + ShortSeconds(report.seconds) + " instead of " +
-                  ShortSeconds(job.deadline_seconds));
-  }
+  keeper.OnDone(report.seconds);
   return report;
 }
 

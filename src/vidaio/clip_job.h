@@ -55,8 +55,10 @@ struct ClipProgress {
 struct ClipEvents {
   // From one thread, after every written frame. Must return fast.
   std::function<void(const ClipProgress&)> progress;
-  // A line for people: what was chosen, that it will be late. From any of RunClip's threads.
+  // Lines for people, from any of RunClip's threads. What was chosen, what changed:
   std::function<void(const std::string&)> notice;
+  // That it will be late, or was. Empty: goes to `notice`.
+  std::function<void(const std::string&)> warning;
 };
 
 struct ClipReport {
