@@ -105,7 +105,10 @@ bool Program::WaitForOutput(const std::string& text) {
   return true;
 }
 
-void Program::Signal(int signal) const { ::kill(pid_, signal); }
+void Program::Signal(int signal) const {
+  ASSERT_GT(pid_, 0) << "no process";  // kill(-1) would reach every process of the machine
+  ::kill(pid_, signal);
+}
 
 ProgramResult Program::Finish() {
   while (Pump()) {
