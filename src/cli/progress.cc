@@ -57,9 +57,9 @@ nlohmann::ordered_json ProgressEvent(int64_t done, int64_t total, double fps) {
   return event;
 }
 
-// Of the real time: 0.1 when it took a tenth longer than predicted.
+// Of the real time: 0.1 when a tenth more was predicted than it took.
 double PredictionError(const ClipReport& clip) {
-  return (clip.seconds - clip.predicted_seconds) / clip.seconds;
+  return (clip.predicted_seconds - clip.seconds) / clip.seconds;
 }
 
 void AddClip(const ClipReport& clip, nlohmann::ordered_json* event) {

@@ -15,6 +15,8 @@ namespace {
 constexpr size_t kFramesFew = 8;
 constexpr size_t kFramesMany = 28;
 constexpr double kBeginMin = 1e-12;  // seconds for one pixel: nothing, but a positive number
+// Frames' worth. More is the opening of the encoder, which doesn't grow with the picture.
+constexpr double kBeginFramesMax = 4;
 
 struct EncodeTimes {
   Times encoder;
@@ -72,7 +74,8 @@ Result<EncoderSpeed> MeasureEncoder(std::span<const Frame> frames, const VideoRe
   if (difference.wall <= 0) difference.wall = many.encoder.wall * more / total;
   const PixelSpeed speed{difference.cpu / more, difference.wall / more};
   const double begin = few.encoder.cpu / pixels - kFramesFew * speed.cpu;
-  return EncoderSpeed{speed, std::max(begin, kBeginMin), many.colour_cpu / total};
+  return EncoderSpeed{speed, std::clamp(begin, kBeginMin, kBeginFramesMax * speed.cpu),
+                      many.colour_cpu / total};
 }
 
 }  // namespace octoscale
