@@ -78,7 +78,8 @@ Result<std::unique_ptr<JournalDir>> JournalDir::Open(const std::string& output) 
   }
   const int lock = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (lock < 0) return ErrnoStatus(errno, path + ": can't open the journal's directory");
-  std::unique_ptr<JournalDir> dir(new JournalDir(path, lock));
+  // Without a name the directory is not removed: until the lock is ours it is another's.
+  std::unique_ptr<JournalDir> dir(new JournalDir(std::string(), lock));
   const std::string busy =
       output + ": another octoscale is writing it (" + path + " is in use); wait for it or stop it";
   // A file system without locks gives none; that is no reason to refuse the job.
@@ -89,6 +90,7 @@ Result<std::unique_ptr<JournalDir>> JournalDir::Open(const std::string& output) 
   if (fstat(lock, &held) != 0 || stat(path.c_str(), &named) != 0 || held.st_ino != named.st_ino) {
     return Unavailable(busy);
   }
+  dir->path_ = path;
   if (access(path.c_str(), W_OK | X_OK) != 0) {
     return ErrnoStatus(errno, path + ": the journal's directory is not writable");
   }
