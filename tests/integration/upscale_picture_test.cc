@@ -50,14 +50,20 @@ TEST(UpscalePictureTest, OrientationAndProfileOfAJpeg) {
   TemporaryFolder folder;
   Ffmpeg({"-f", "lavfi", "-i", "testsrc2=size=40x30", "-frames:v", "1", folder / "plain.jpg"});
   const std::string plain = ReadFile(folder / "plain.jpg");
-  // EXIF: one entry, 0x0112 = 6, to be turned clockwise by a quarter. ICC: an RGB profile's header.
+  // EXIF: one entry, 0x0112 = 6, to be turned clockwise by a quarter. ICC: an RGB profile's header,
+  // which libpng checks.
   const std::string exif = std::string("\xFF\xE1\x00\x22", 4) + std::string("Exif\0\0", 6) +
                            std::string(
                                "MM\0\x2A\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06"
                                "\0\0\0\0\0\0",
                                26);
-  std::string profile(200, 'x');
-  profile.replace(16, 4, "RGB ");
+  std::string profile(400, '\0');
+  for (size_t i = 132; i < profile.size(); ++i) profile[i] = static_cast<char>(i * i * 31 >> 3);
+  profile[2] = static_cast<char>(profile.size() >> 8);
+  profile[3] = static_cast<char>(profile.size());
+  profile.replace(12, 12, "mntrRGB XYZ ");
+  profile.replace(36, 4, "acsp");
+  profile.replace(68, 12, std::string("\0\0\xF6\xD6\0\x01\0\0\0\0\xD3\x2D", 12));  // D50
   std::string icc = std::string("ICC_PROFILE\0\x01\x01", 14) + profile;
   const size_t bytes = icc.size() + 2;
   icc = std::string("\xFF\xE2", 2) + static_cast<char>(bytes >> 8) +
