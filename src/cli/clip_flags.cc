@@ -60,8 +60,10 @@ void AddClipFlags(CLI::App& command, ClipFlags& flags) {
                   "codec, pixel format and size")
       ->group(kGroup);
   command
-      .add_option("--deadline", flags.deadline,
-                  "Be done in so many seconds (40s): the best model and encoder preset that fit")
+      .add_option(
+          "--deadline", flags.deadline,
+          "Be done in so many seconds (40s), planning included: the best encoder preset that "
+          "fits")
       ->type_name("TIME")
       ->group(kGroup);
   command

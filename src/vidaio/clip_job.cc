@@ -123,6 +123,12 @@ Result<ClipReport> RunClip(const ClipJob& job, const ClipEvents& events,
                         RunPipeline(
                             job.input, job.output, *upscaler, setup.pipeline,
                             [&](const PipelineProgress& now) { keeper.OnProgress(now); }, cancel));
+  const Rational aspect = setup.info.video.sample_aspect;
+  if (job.task && aspect.num > 0 && aspect.num != aspect.den) {
+    report.video.warnings.push_back("the pixels' shape " + std::to_string(aspect.num) + ":" +
+                                    std::to_string(aspect.den) +
+                                    " is dropped: answers have square pixels");
+  }
   report.model = upscaler->info().model;
   report.encoder_preset = writer.encoder.preset;
   report.bytes_max = setup.bytes_max;

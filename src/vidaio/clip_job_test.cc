@@ -83,7 +83,8 @@ TEST_F(ClipJobTest, TenBitsFullRangeAndOtherChromaBecomeYuv420p) {
 
 TEST_F(ClipJobTest, PixelsBecomeSquare) {
   MakeInput(kH264, "setsar=16/11");
-  Run(Job("SD2HD"));
+  EXPECT_THAT(Run(Job("SD2HD")).video.warnings,
+              ::testing::ElementsAre(HasSubstr("16:11 is dropped")));
   EXPECT_EQ(VideoEntry(output_, "sample_aspect_ratio"), "1:1");
   EXPECT_EQ(VideoEntry(output_, "width"), "128");
   ExpectCompliant("SD2HD");
