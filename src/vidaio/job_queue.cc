@@ -34,7 +34,10 @@ void JobQueue::Start() {
 }
 
 QueueState JobQueue::StateLocked() const {
-  return {concurrent_max_, queue_max_, running_, static_cast<int>(waiting_.size())};
+  // A task that a free thread is about to take does not wait.
+  const int pending = running_ + static_cast<int>(waiting_.size());
+  const int active = std::min(pending, concurrent_max_);
+  return {concurrent_max_, queue_max_, active, pending - active};
 }
 
 QueueState JobQueue::state() const {

@@ -191,7 +191,7 @@ class TemporaryFilesTest(ServiceTest):
             service.wait_until(lambda: not leftover.exists() and not os.path.exists(result))
             self.assertTrue(mine.exists())
             self.assertTrue(os.path.exists(clip))
-            self.assertIn("old temporary files", service.log())
+            service.wait_until(lambda: "old temporary files" in service.log())
             self.assertEqual(service.upscale(clip, task_id="t")[1]["output_paths"], [result])
 
     def test_a_replaced_result_is_no_longer_ours(self):

@@ -1,7 +1,6 @@
 """Requests with URLs: downloads that go wrong, uploads to a strict S3 server, presigned URLs."""
 
 import subprocess
-import time
 import unittest
 import urllib.error
 import urllib.parse
@@ -200,9 +199,7 @@ class DownloadTest(RemoteTest):
 
     def test_a_url_that_stalls(self):
         with self.service("--min-download-rate", "1000", "--rate-window", "1") as service:
-            start = time.monotonic()
             self.assertIn("too slow", self.error_of(service, "/stall"))
-            self.assertLess(time.monotonic() - start, WAIT_S / 2)
         with self.service("--download-timeout", "0.5") as service:
             self.assertIn("too slow", self.error_of(service, "/stall"))
 
