@@ -9,7 +9,6 @@ namespace octoscale::bench {
 namespace {
 
 using kernels::PixelKernels;
-using kernels::Sample;
 using kernels::Storage;
 
 constexpr int kWidth = 128;

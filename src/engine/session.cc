@@ -238,8 +238,8 @@ std::byte* Session::MutableRow(const TileRun& run, int index, int y) {
   SharedRows& shared = shared_[index];
   std::byte* slot = shared.rows.data() + run.tile.slot * shared.rows_per_slot * shared.row_bytes;
   if (tensor(index).whole_frame) return slot + y * shared.row_bytes + shared.left_bytes;
-  const auto& [offset, halo] = geometry_.tensors[index];
-  const TileRegion own = run.Uncut(offset, tensor(index).enlargement);
+  const int halo = geometry_.tensors[index].halo;
+  const TileRegion own = run.Uncut(geometry_.tensors[index].offset, tensor(index).enlargement);
   const auto line = [&](int band, int number) {
     const size_t row = static_cast<size_t>(band % kLineSets) * halo + number;
     return slot + row * shared.row_bytes + shared.left_bytes;
