@@ -53,7 +53,7 @@ struct JobOutcome {
   // Set with an error: the batch itself failed on several workers, so one of its frames may be bad.
   bool batch_failed = false;
   ByteBuffer body;          // when ok
-  size_t pixel_offset = 0;    // of the tensor in `body`
+  size_t pixel_offset = 0;  // of the tensor in `body`
 };
 
 // All state belongs to one thread of its own; the public members are thread-safe.

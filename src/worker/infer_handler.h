@@ -35,7 +35,7 @@ class InferHandler : public JobHandler {
   // I/O thread only, until the body is complete.
   std::string header_;
   ByteBuffer filling_;  // the frame whose bytes are arriving
-  size_t filled_ = 0;             // frames complete
+  size_t filled_ = 0;   // frames complete
 
   InferRequest request_;
 

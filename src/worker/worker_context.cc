@@ -1,9 +1,9 @@
 #include "worker/worker_context.h"
 
 #include <algorithm>
-#include <ctime>
 #include <charconv>
 #include <cmath>
+#include <ctime>
 
 #include "base/cpu.h"
 
