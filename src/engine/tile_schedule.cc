@@ -3,8 +3,14 @@
 #include <immintrin.h>
 
 #include <algorithm>
+#include <chrono>
 
 namespace octoscale {
+namespace {
+
+constexpr std::chrono::milliseconds kSpinTime{1};
+
+}  // namespace
 
 TileSchedule::TileSchedule(const TileGeometry& geometry, int frames, int slots)
     : geometry_(geometry), frames_(frames), slots_(std::min(frames, slots)) {
@@ -111,14 +117,19 @@ bool TileSchedule::TileReady(const Tile& tile) {
   return true;
 }
 
-// Spins for a short while, then sleeps: a thread that yields instead would lose its core for a
-// whole time slice on a busy machine.
+// Spins for about the time of a tile, then sleeps: waking up takes long on an idle machine, and the
+// threads of one frame wait for each other often. A thread that yields instead would lose its core
+// for a whole time slice on a busy machine.
 template <typename Ready>
 void TileSchedule::WaitUntil(Ready&& ready) {
-  for (int spins = 0; spins < 500; ++spins) {
-    if (ready() || stopped_.load(std::memory_order_relaxed)) return;
-    _mm_pause();
-  }
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point sleep_at = Clock::now() + kSpinTime;
+  do {
+    for (int spins = 0; spins < 50; ++spins) {
+      if (ready() || stopped_.load(std::memory_order_relaxed)) return;
+      _mm_pause();
+    }
+  } while (Clock::now() < sleep_at);
   sleepers_.fetch_add(1);
   for (;;) {
     const uint32_t seen = progress_.load();
