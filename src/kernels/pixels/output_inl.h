@@ -13,18 +13,13 @@ class Output {
       : args_(args), lines_(reinterpret_cast<float*>(args.workspace)) {}
 
   OutputReport Run() {
-    for (int y = 0; y < args_.rows; ++y) {
-      for (int x = args_.x_begin; x < args_.x_end; x += kColumns) {
-        const int count = args_.x_end - x < kColumns ? args_.x_end - x : kColumns;
-        for (int p = 0; p < 3; ++p) {
-          if (args_.scale == 4) {
-            for (int i = 0; i < 4; ++i) {
-              Fetch(p, y, i, x, count, lines_);
-              Emit(p, y * 4 + i, x * 4, lines_ + 1, count * 4);
-            }
-          } else {
-            Resample(p, y, x, count);
-          }
+    for (int x = args_.x_begin; x < args_.x_end; x += kColumns) {
+      const int count = args_.x_end - x < kColumns ? args_.x_end - x : kColumns;
+      for (int p = 0; p < 3; ++p) {
+        if (args_.scale == 4) {
+          CopyColumns(p, x, count);
+        } else {
+          ResampleColumns(p, x, count);
         }
       }
     }
@@ -114,18 +109,40 @@ class Output {
     return {2, {kSixth.w[3], kSixth.w[2], kSixth.w[1], kSixth.w[0]}};
   }
 
-  void Resample(int plane, int y, int x, int count) {
-    for (int i = 0; i < 6; ++i) Fetch(plane, y, i - 1, x, count, lines_ + i * kLineFloats);
-    float* column = lines_ + 6 * kLineFloats;
+  void CopyColumns(int plane, int x, int count) {
+    for (int y = 0; y < args_.rows; ++y) {
+      for (int i = 0; i < 4; ++i) {
+        Fetch(plane, y, i, x, count, lines_);
+        Emit(plane, y * 4 + i, x * 4, lines_ + 1, count * 4);
+      }
+    }
+  }
+
+  // The last two of the six x4 lines around an input row are the first two of the next one's.
+  void ResampleColumns(int plane, int x, int count) {
+    for (int y = 0; y < args_.rows; ++y) {
+      const float* around[6];
+      for (int i = 0; i < 6; ++i) {
+        float* line = lines_ + (4 * y + i) % 6 * kLineFloats;
+        if (i >= 2 || y == 0) Fetch(plane, y, i - 1, x, count, line);
+        around[i] = line;
+      }
+      Resample(plane, y, x, count, around);
+    }
+  }
+
+  // around: x4 lines 4*y - 1 .. 4*y + 4.
+  void Resample(int plane, int y, int x, int count, const float* const* around) {
+    float* __restrict column = lines_ + 6 * kLineFloats;
     float* result = lines_ + 7 * kLineFloats;
     const int scale = args_.scale;
     for (int k = 0; k < scale; ++k) {
       const Taps taps = TapsOf(scale, k);
-      const float* a = lines_ + taps.start * kLineFloats;
+      const float* const* a = around + taps.start;
+      const float *a0 = a[0], *a1 = a[1], *a2 = a[2], *a3 = a[3];
       const float w0 = taps.w[0], w1 = taps.w[1], w2 = taps.w[2], w3 = taps.w[3];
       for (int i = 0; i < 4 * count + 2; ++i) {
-        column[i] = (a[i] * w0 + a[kLineFloats + i] * w1) +
-                    (a[2 * kLineFloats + i] * w2 + a[3 * kLineFloats + i] * w3);
+        column[i] = (a0[i] * w0 + a1[i] * w1) + (a2[i] * w2 + a3[i] * w3);
       }
       for (int j = 0; j < scale; ++j) {
         const Taps t = TapsOf(scale, j);

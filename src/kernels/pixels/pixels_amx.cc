@@ -137,20 +137,34 @@ class InputTiles {
 
   void Finish() {
     if (pending_.pixels == 0) return;
-    const __m512 zero = _mm512_setzero_ps();
     const ptrdiff_t step = static_cast<ptrdiff_t>(conv_.out_channels) * 2;
-    for (int group = 0; group < groups_; ++group) {
-      const __m512 slope = _mm512_loadu_ps(conv_.slope.data() + group * 16);
-      const float* sum = pending_.sums + group * 256;
-      std::byte* out = args_.out_rows[pending_.row] + pending_.x * step + group * 32;
-      for (int p = 0; p < pending_.pixels; ++p, sum += 16, out += step) {
-        const __m512 v = _mm512_loadu_ps(sum);
-        SimdAvx512Bf16::StoreBf16(
-            reinterpret_cast<uint16_t*>(out),
-            _mm512_fmadd_ps(_mm512_min_ps(zero, v), slope, _mm512_max_ps(zero, v)));
+    std::byte* out = args_.out_rows[pending_.row] + pending_.x * step;
+    int group = 0;
+    for (; group + 1 < groups_; group += 2) FinishGroups<2>(group, out + group * 32, step);
+    if (group < groups_) FinishGroups<1>(group, out + group * 32, step);
+    pending_.pixels = 0;
+  }
+
+  static __m512 Activate(__m512 v, __m512 slope) {
+    const __m512 zero = _mm512_setzero_ps();
+    return _mm512_fmadd_ps(_mm512_min_ps(zero, v), slope, _mm512_max_ps(zero, v));
+  }
+
+  template <int kGroups>
+  void FinishGroups(int group, std::byte* out, ptrdiff_t step) const {
+    const float* slopes = conv_.slope.data() + group * 16;
+    const __m512 slope = _mm512_loadu_ps(slopes);
+    const __m512 slope2 = _mm512_loadu_ps(slopes + (kGroups - 1) * 16);
+    const float* sum = pending_.sums + group * 256;
+    for (int p = 0; p < pending_.pixels; ++p, sum += 16, out += step) {
+      const __m512 v = Activate(_mm512_loadu_ps(sum), slope);
+      if constexpr (kGroups == 2) {
+        const __m512 v2 = Activate(_mm512_loadu_ps(sum + 256), slope2);
+        _mm512_storeu_si512(out, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(v2, v)));
+      } else {
+        SimdAvx512Bf16::StoreBf16(reinterpret_cast<uint16_t*>(out), v);
       }
     }
-    pending_.pixels = 0;
   }
 
   const PackedInputConv& conv_;
