@@ -1,18 +1,10 @@
 #include <immintrin.h>
 
 #include "bench/kernels/rates.h"
+#include "kernels/tile_config.h"
 
 namespace octoscale::bench {
 namespace {
-
-// Palette 1: eight tiles of 16 rows of 64 bytes.
-struct alignas(64) TileConfig {
-  uint8_t palette = 1;
-  uint8_t start_row = 0;
-  uint8_t reserved[14] = {};
-  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
 
 struct alignas(64) Operand {
   uint16_t bf16[512];
@@ -29,11 +21,8 @@ Operand RandomOperand(uint32_t seed) {
   return operand;
 }
 
-// In memory that nothing optimises away: GCC 12 believes that ldtilecfg reads 8 bytes only.
-constexpr TileConfig kConfig;
-
 double Run(int64_t rounds, const Operand& pixels, const Operand& weights) {
-  _tile_loadconfig(&kConfig);
+  _tile_loadconfig(&kernels::kTileConfig);
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);

@@ -15,7 +15,6 @@ constexpr std::chrono::milliseconds kSpinTime{1};
 TileSchedule::TileSchedule(const TileGeometry& geometry, int frames, int slots)
     : geometry_(geometry), frames_(frames), slots_(std::min(frames, slots)) {
   chunks_done_ = std::make_unique<std::atomic<int>[]>(slots_.size() * geometry.bands);
-  bands_done_ = std::make_unique<std::atomic<int>[]>(slots_.size() * geometry.segments.size());
 }
 
 bool TileSchedule::HasBands(const Slot& slot) const {
@@ -46,10 +45,6 @@ void TileSchedule::StartFrame(Slot* slot) {
   for (int i = 0; i < geometry_.bands; ++i) {
     chunks_done_[index * geometry_.bands + i].store(0, std::memory_order_relaxed);
   }
-  const size_t segments = geometry_.segments.size();
-  for (size_t i = 0; i < segments; ++i) {
-    bands_done_[index * segments + i].store(0, std::memory_order_relaxed);
-  }
 }
 
 bool TileSchedule::TakeBand(int last, Tile* tile) {
@@ -72,8 +67,6 @@ bool TileSchedule::TakeBand(int last, Tile* tile) {
 }
 
 void TileSchedule::FinishBand(const Tile& tile) {
-  bands_done_[tile.slot * geometry_.segments.size() + tile.segment].fetch_add(
-      1, std::memory_order_release);
   const std::lock_guard lock(mutex_);
   Slot& slot = slots_[tile.slot];
   --slot.threads;
@@ -87,20 +80,21 @@ std::atomic<int>& TileSchedule::ChunksDone(const Tile& tile, int segment, int ba
                       geometry_.segments[segment].first_band + band];
 }
 
+bool TileSchedule::BandsDone(const Tile& tile, int segment, int bands) {
+  const int chunks = geometry_.segments[segment].chunks;
+  for (int band = bands - 1; band >= 0; --band) {
+    if (ChunksDone(tile, segment, band).load(std::memory_order_acquire) != chunks) return false;
+  }
+  return true;
+}
+
 // Whole frames that the segment reads are there, and nobody uses its lines any more.
 bool TileSchedule::BandReady(const Tile& tile) {
-  if (tile.segment == 0) return true;
-  const int needed = geometry_.BandNeeded(tile.segment, tile.band);
-  const int chunks = geometry_.segments[tile.segment - 1].chunks;
-  for (int band = needed; band >= 0; --band) {
-    if (ChunksDone(tile, tile.segment - 1, band).load(std::memory_order_acquire) != chunks) {
-      return false;
-    }
+  const int before = tile.segment - 1, older = tile.segment - 2;
+  if (before >= 0 && !BandsDone(tile, before, geometry_.BandNeeded(tile.segment, tile.band) + 1)) {
+    return false;
   }
-  if (tile.segment == 1) return true;
-  const std::atomic<int>& done =
-      bands_done_[tile.slot * geometry_.segments.size() + tile.segment - 2];
-  return done.load(std::memory_order_acquire) == geometry_.segments[tile.segment - 2].bands;
+  return older < 0 || BandsDone(tile, older, geometry_.segments[older].bands);
 }
 
 // The tile above has written the lines that this one reads; what this one overwrites, lines of
@@ -168,7 +162,6 @@ void TileSchedule::RunBands(const CancelToken& cancel, int thread,
       Announce();
     }
     FinishBand(tile);
-    Announce();
   }
 }
 

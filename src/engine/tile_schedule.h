@@ -61,6 +61,8 @@ class TileSchedule {
 
   bool HasBands(const Slot& slot) const;
   std::atomic<int>& ChunksDone(const Tile& tile, int segment, int band);
+  // The first `bands` bands of a segment of the tile's frame.
+  bool BandsDone(const Tile& tile, int segment, int bands);
   bool BandReady(const Tile& tile);
   bool TileReady(const Tile& tile);
   template <typename Ready>
@@ -74,7 +76,6 @@ class TileSchedule {
   std::vector<Slot> slots_;
   int frames_started_ = 0;
   std::unique_ptr<std::atomic<int>[]> chunks_done_;  // [slot][band of all segments]
-  std::unique_ptr<std::atomic<int>[]> bands_done_;   // [slot][segment]
   std::atomic<uint32_t> progress_{0};                // changes with every tile done
   std::atomic<int> sleepers_{0};
   std::atomic<bool> stopped_{false};

@@ -2,20 +2,10 @@
 // A row of NHWC pixels already is the left operand, so taps are plain address shifts.
 #include "kernels/conv3x3/kernels.h"
 #include "kernels/conv3x3/tiles_finish_inl.h"
+#include "kernels/tile_config.h"
 
 namespace octoscale::kernels {
 namespace {
-
-struct alignas(64) TileConfig {
-  uint8_t palette = 1;
-  uint8_t start_row = 0;
-  uint8_t reserved[14] = {};
-  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-
-// Not on the stack: GCC 12's _tile_loadconfig tells the compiler of eight bytes only.
-constexpr TileConfig kTileConfig;
 
 constexpr ptrdiff_t kTileBytes = 1024;
 constexpr int kTileFloats = 256;

@@ -58,8 +58,6 @@ Result<PackedInputConv> PackInputConv(const ConvSpec& spec) {
   return conv;
 }
 
-std::span<const PixelKernels> AllPixelKernels() { return kKernels; }
-
 const PixelKernels& SelectPixelKernels(CpuLevel level) {
   const PixelKernels* best = &kKernels[0];
   for (const PixelKernels& kernels : kKernels) {

@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
 #include "base/aligned_buffer.h"
 #include "base/cpu.h"
@@ -87,8 +86,6 @@ struct PixelKernels {
   OutputReport (*output)(const OutputArgs& args);
 };
 
-// Every level's, the scalar references first.
-std::span<const PixelKernels> AllPixelKernels();
 // The kernels of the highest level that is at most `level`.
 const PixelKernels& SelectPixelKernels(CpuLevel level);
 

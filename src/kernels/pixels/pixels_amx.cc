@@ -2,20 +2,10 @@
 // weights are the sum of two bf16 numbers, which keeps 16 bits of them.
 #include "kernels/conv3x3/simd_avx512bf16.h"
 #include "kernels/pixels/pixels_private.h"
+#include "kernels/tile_config.h"
 
 namespace octoscale::kernels {
 namespace {
-
-struct alignas(64) TileConfig {
-  uint8_t palette = 1;
-  uint8_t start_row = 0;
-  uint8_t reserved[14] = {};
-  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-
-// Not on the stack: GCC 12's _tile_loadconfig tells the compiler of eight bytes only.
-constexpr TileConfig kTileConfig;
 
 class InputTiles {
  public:
