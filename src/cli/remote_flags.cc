@@ -7,16 +7,13 @@
 #include <climits>
 #include <utility>
 
+#include "base/clock.h"
 #include "coordinator/worker_url.h"
 
 namespace octoscale {
 namespace {
 
 constexpr double kTimeMax = 86'400;  // seconds
-
-std::chrono::milliseconds Milliseconds(double seconds) {
-  return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
-}
 
 // This program, to be started as a worker too.
 Result<std::string> OwnPath() {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/message.h"
@@ -41,8 +42,7 @@ int RunServe(const ServeFlags& flags) {
   static_cast<void>(signals.Wait());
   NotifyServiceManager("STOPPING=1");
   (*service)->BeginDrain();
-  const auto patience = std::chrono::milliseconds(static_cast<int64_t>(flags.drain_s * 1000));
-  const bool drained = (*service)->WaitDrained(patience);
+  const bool drained = (*service)->WaitDrained(Milliseconds(flags.drain_s));
   (*service)->Stop();
   if (!drained) {
     PrintInfo("tasks were unfinished when --drain-timeout ended; the next start goes on with them");

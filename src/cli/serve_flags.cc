@@ -7,6 +7,8 @@
 #include <memory>
 #include <utility>
 
+#include "base/clock.h"
+#include "cli/service_flags.h"
 #include "worker/simulated_upscaler.h"
 
 namespace octoscale {
@@ -16,23 +18,6 @@ constexpr double kMebibyte = 1 << 20;
 constexpr double kMany = 1e6;
 constexpr int64_t kPresignedGraceSeconds = 600;
 
-template <typename T>
-CLI::Option* Add(CLI::App& command, const char* group, const char* name, T& value, const char* help,
-                 const char* type) {
-  return command.add_option(name, value, help)
-      ->type_name(type)
-      ->capture_default_str()
-      ->group(group);
-}
-
-template <typename T>
-CLI::Option* AddNumber(CLI::App& command, const char* group, const char* name, T& value,
-                       const char* help, double least, double most, const char* type = "N") {
-  // The range is said when it is broken; in --help it would hide the default.
-  return Add(command, group, name, value, help, type)
-      ->check(CLI::Range(least, most).description(""));
-}
-
 void AddServingFlags(CLI::App& command, ServeFlags& flags) {
   ServiceOptions& o = flags.options;
   const char* group = "Serving";
@@ -40,10 +25,9 @@ void AddServingFlags(CLI::App& command, ServeFlags& flags) {
       ->check(CLI::IsMember({"vidaio"}))
       ->capture_default_str()
       ->group(group);
-  Add(command, group, "--listen", o.listen, "Address and port; port 0 lets the system choose",
-      "ADDRESS:PORT");
-  Add(command, group, "--older-listen", o.older_listen,
-      "A second address, where older miners look; none: no second one", "ADDRESS:PORT");
+  AddListenFlag(command, group, o.listen);
+  AddOption(command, group, "--older-listen", o.older_listen,
+            "A second address, where older miners look; none: no second one", "ADDRESS:PORT");
   AddNumber(command, group, "--max-concurrent", o.concurrent_max, "Tasks at a time", 1, 64)
       ->envname("MAX_CONCURRENT_UPSCALING");
   AddNumber(command, group, "--max-queue", o.queue_max,
@@ -54,8 +38,8 @@ void AddServingFlags(CLI::App& command, ServeFlags& flags) {
                 "Take no URLs; output_paths may be given then")
       ->envname("DISABLE_REMOTE_IO")
       ->group(group);
-  Add(command, group, "--shared-volume", o.shared_volume,
-      "Folder of the local clips and of all results", "DIR")
+  AddOption(command, group, "--shared-volume", o.shared_volume,
+            "Folder of the local clips and of all results", "DIR")
       ->envname("SHARED_VOLUME_PATH");
   command
       .add_option("--state-dir", o.state_dir,
@@ -75,8 +59,8 @@ void AddClipFlags(CLI::App& command, ServeFlags& flags) {
   const char* group = "Upscaling";
   AddNumber(command, group, "--deadline", flags.deadline_s,
             "For a whole task, transfers included; 0: none", 0, 86'400, "S");
-  Add(command, group, "--late", flags.late,
-      "A clip that can't meet it: run it as fast as is honest, or refuse it", "run|refuse")
+  AddOption(command, group, "--late", flags.late,
+            "A clip that can't meet it: run it as fast as is honest, or refuse it", "run|refuse")
       ->check(CLI::IsMember({"run", "refuse"}));
   command
       .add_flag("--check-answers", flags.options.check_answers,
@@ -88,8 +72,8 @@ void AddClipFlags(CLI::App& command, ServeFlags& flags) {
   command.add_option("--models-dir", flags.engine.models_dir, "Look for weights here first")
       ->type_name("DIR")
       ->group(group);
-  Add(command, group, "--precision", flags.engine.precision,
-      "Arithmetic: auto, fp32, bf16 or int16", "TYPE")
+  AddOption(command, group, "--precision", flags.engine.precision,
+            "Arithmetic: auto, fp32, bf16 or int16", "TYPE")
       ->check(CLI::IsMember({"auto", "fp32", "bf16", "int16"}));
   AddNumber(command, group, "--threads", flags.engine.threads,
             "Threads of the network; 0: one per core", 0, 1024);
@@ -168,26 +152,6 @@ void AddFileFlags(CLI::App& command, ServeFlags& flags) {
             "Results and leftovers are removed then; 0: expiry of the URLs + 600", 0, 1e9, "S");
   AddNumber(command, group, "--max-temp-mb", flags.temp_mb_max,
             "The oldest are removed above this, million bytes", 0, kMany);
-}
-
-void AddAccessFlags(CLI::App& command, ServeFlags& flags) {
-  ServiceOptions& o = flags.options;
-  const char* group = "Access";
-  command.add_option("--token-file", o.token_path, "Let in who sends one of these bearer tokens")
-      ->type_name("FILE")
-      ->group(group);
-  command.add_flag("--insecure", o.insecure, "Allow another address than loopback without a token")
-      ->group(group);
-  command.add_option("--tls-cert", o.tls_cert_path, "PEM certificate chain; with --tls-key")
-      ->type_name("FILE")
-      ->group(group);
-  command.add_option("--tls-key", o.tls_key_path, "PEM key of the certificate")
-      ->type_name("FILE")
-      ->group(group);
-}
-
-std::chrono::milliseconds Milliseconds(double seconds) {
-  return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
 }
 
 std::string Environment(const char* name) {
@@ -285,7 +249,8 @@ void AddServeFlags(CLI::App& command, ServeFlags& flags) {
   AddDownloadFlags(command, flags);
   AddStorageFlags(command, flags);
   AddFileFlags(command, flags);
-  AddAccessFlags(command, flags);
+  ServiceOptions& o = flags.options;
+  AddAccessFlags(command, o.token_path, o.insecure, o.tls_cert_path, o.tls_key_path);
 }
 
 Result<ServiceOptions> ServiceOptionsOf(const ServeFlags& flags) {

@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <limits>
 
+#include "base/clock.h"
+#include "cli/service_flags.h"
 #include "worker/engine_provider.h"
 #include "worker/simulated_upscaler.h"
 
@@ -12,33 +14,18 @@ namespace {
 constexpr double kMebibyte = 1 << 20;
 constexpr double kLargeNumber = 1e6;
 
-// An option with a numeric range and its default in --help.
-template <typename T>
-void Add(CLI::App& command, const char* group, const char* name, T& value, const char* help,
-         double least, double most, const char* type = "N") {
-  // The range is said when it is broken; in --help it would hide the default.
-  command.add_option(name, value, help)
-      ->check(CLI::Range(least, most).description(""))
-      ->type_name(type)
-      ->capture_default_str()
-      ->group(group);
-}
-
 void AddServingFlags(CLI::App& command, WorkerFlags& flags) {
   worker::WorkerOptions& o = flags.options;
   const char* group = "Serving";
-  command.add_option("--listen", o.listen, "Address and port; port 0 lets the system choose")
-      ->type_name("ADDRESS:PORT")
-      ->capture_default_str()
-      ->group(group);
+  AddListenFlag(command, group, o.listen);
   command.add_option("-m,--model", o.model, "Network when a request names none")
       ->capture_default_str()
       ->group(group);
-  Add(command, group, "-s,--scale", o.scale, "Scale when a request names none", 1, 4);
-  Add(command, group, "-b,--batch-size", o.batch_frames,
-      "Frames computed together; 1 switches batching off", 1, 64);
-  Add(command, group, "--max-batch-delay", flags.batch_delay_ms,
-      "Longest wait of single frames and tails for others", 0, 10'000, "MS");
+  AddNumber(command, group, "-s,--scale", o.scale, "Scale when a request names none", 1, 4);
+  AddNumber(command, group, "-b,--batch-size", o.batch_frames,
+            "Frames computed together; 1 switches batching off", 1, 64);
+  AddNumber(command, group, "--max-batch-delay", flags.batch_delay_ms,
+            "Longest wait of single frames and tails for others", 0, 10'000, "MS");
   command.add_option("--models-dir", flags.models_dir, "Look for weights here first")
       ->type_name("DIR")
       ->group(group);
@@ -46,13 +33,14 @@ void AddServingFlags(CLI::App& command, WorkerFlags& flags) {
       ->check(CLI::IsMember({"auto", "fp32", "bf16", "int16"}))
       ->capture_default_str()
       ->group(group);
-  Add(command, group, "--threads", flags.threads, "Threads of the network; 0: one per core", 0,
-      1024);
-  Add(command, group, "--codec-threads", o.codec_threads,
-      "Threads for PNG and JPEG; 0: one per core", 0, 1024);
-  Add(command, group, "--io-threads", o.io_threads, "Threads for the network's sockets", 1, 64);
-  Add(command, group, "--max-engines", o.engines_max,
-      "Engines kept: one per model, scale and patch size in use", 1, 64);
+  AddNumber(command, group, "--threads", flags.threads, "Threads of the network; 0: one per core",
+            0, 1024);
+  AddNumber(command, group, "--codec-threads", o.codec_threads,
+            "Threads for PNG and JPEG; 0: one per core", 0, 1024);
+  AddNumber(command, group, "--io-threads", o.io_threads, "Threads for the network's sockets", 1,
+            64);
+  AddNumber(command, group, "--max-engines", o.engines_max,
+            "Engines kept: one per model, scale and patch size in use", 1, 64);
   command.add_flag("--quiet", flags.quiet, "Log no requests")->group(group);
   // For tests of those who call workers; the answers are enlarged pixels.
   command.add_option("--simulate-ms-per-frame", flags.simulate_ms_per_frame)
@@ -60,82 +48,71 @@ void AddServingFlags(CLI::App& command, WorkerFlags& flags) {
       ->group("");
 }
 
-void AddAccessFlags(CLI::App& command, WorkerFlags& flags) {
+void AddCallerFlags(CLI::App& command, WorkerFlags& flags) {
   worker::WorkerOptions& o = flags.options;
-  const char* group = "Access";
-  command.add_option("--token-file", o.token_path, "Let in who sends one of these bearer tokens")
-      ->type_name("FILE")
-      ->group(group);
-  command.add_flag("--insecure", o.insecure, "Allow another address than loopback without a token")
-      ->group(group);
-  command.add_option("--tls-cert", o.tls_cert_path, "PEM certificate chain; with --tls-key")
-      ->type_name("FILE")
-      ->group(group);
-  command.add_option("--tls-key", o.tls_key_path, "PEM key of the certificate")
-      ->type_name("FILE")
-      ->group(group);
+  AddAccessFlags(command, o.token_path, o.insecure, o.tls_cert_path, o.tls_key_path);
   command
       .add_option("--caller-header", o.caller_field,
                   "Header in which a trusted proxy names the caller, e.g. X-Real-IP")
       ->type_name("NAME")
-      ->group(group);
+      ->group(kAccessGroup);
 }
 
 void AddRequestLimits(CLI::App& command, WorkerFlags& flags) {
   worker::WorkerOptions& o = flags.options;
   const char* group = "Limits of a request";
-  Add(command, group, "--max-frames", o.frames_max, "Frames", 1, 1024);
-  Add(command, group, "--max-body-mb", flags.body_mb_max, "Body, MiB", 0.001, kLargeNumber);
-  Add(command, group, "--max-file-mb", flags.file_mb_max, "One file, MiB", 0.001, kLargeNumber);
-  Add(command, group, "--max-side", o.side_px_max, "Width or height of an input, pixels", 1,
-      kFrameSideMax);
-  Add(command, group, "--max-mpx", flags.pixels_max, "Width x height of an input, million pixels",
-      0.000001, 1100);
-  Add(command, group, "--max-output-mpx", flags.output_pixels_max,
-      "Width x height of a result, million pixels", 0.000001, 1100);
-  Add(command, group, "--max-decoded-mb", flags.decoded_mb_max, "All inputs decoded, MiB", 0.001,
-      kLargeNumber);
+  AddNumber(command, group, "--max-frames", o.frames_max, "Frames", 1, 1024);
+  AddNumber(command, group, "--max-body-mb", flags.body_mb_max, "Body, MiB", 0.001, kLargeNumber);
+  AddNumber(command, group, "--max-file-mb", flags.file_mb_max, "One file, MiB", 0.001,
+            kLargeNumber);
+  AddNumber(command, group, "--max-side", o.side_px_max, "Width or height of an input, pixels", 1,
+            kFrameSideMax);
+  AddNumber(command, group, "--max-mpx", flags.pixels_max,
+            "Width x height of an input, million pixels", 0.000001, 1100);
+  AddNumber(command, group, "--max-output-mpx", flags.output_pixels_max,
+            "Width x height of a result, million pixels", 0.000001, 1100);
+  AddNumber(command, group, "--max-decoded-mb", flags.decoded_mb_max, "All inputs decoded, MiB",
+            0.001, kLargeNumber);
 }
 
 void AddWorkerLimits(CLI::App& command, WorkerFlags& flags) {
   worker::WorkerOptions& o = flags.options;
   const char* group = "Limits of the worker";
-  Add(command, group, "--max-queue-frames", o.queue_frames_max,
-      "Frames admitted and not yet upscaled; more is refused with 503", 1, 100'000);
-  Add(command, group, "--max-queue-mb", flags.queue_mb_max, "Bodies and decoded inputs, MiB", 0.001,
-      kLargeNumber);
-  Add(command, group, "--max-output-mb", flags.output_mb_max, "Results not yet sent, MiB", 0.001,
-      kLargeNumber);
-  Add(command, group, "--max-caller-frames", o.caller_frames_max,
-      "Frames of one caller in the queue; more is refused with 429; 0: no own limit", 0, 100'000);
-  Add(command, group, "--drain-timeout", flags.drain_s,
-      "After SIGTERM, time for the accepted requests", 0, 86'400, "S");
+  AddNumber(command, group, "--max-queue-frames", o.queue_frames_max,
+            "Frames admitted and not yet upscaled; more is refused with 503", 1, 100'000);
+  AddNumber(command, group, "--max-queue-mb", flags.queue_mb_max, "Bodies and decoded inputs, MiB",
+            0.001, kLargeNumber);
+  AddNumber(command, group, "--max-output-mb", flags.output_mb_max, "Results not yet sent, MiB",
+            0.001, kLargeNumber);
+  AddNumber(command, group, "--max-caller-frames", o.caller_frames_max,
+            "Frames of one caller in the queue; more is refused with 429; 0: no own limit", 0,
+            100'000);
+  AddNumber(command, group, "--drain-timeout", flags.drain_s,
+            "After SIGTERM, time for the accepted requests", 0, 86'400, "S");
 }
 
 void AddConnectionLimits(CLI::App& command, WorkerFlags& flags) {
   http::Limits& h = flags.options.http;
   const char* group = "Limits of connections";
-  Add(command, group, "--max-connections", h.connections_max, "Open at a time", 1, 100'000);
-  Add(command, group, "--max-connections-per-address", h.connections_per_address_max,
-      "Open at a time from one IPv4 address or IPv6 /64", 1, 100'000);
-  Add(command, group, "--max-requests-per-connection", h.requests_per_connection_max,
-      "Then it is closed", 1, 1e9);
-  Add(command, group, "--max-header-kb", flags.header_kb_max, "Request line and fields, KiB", 0.25,
-      1024);
-  Add(command, group, "--max-header-fields", h.header_fields_max, "Fields of a request", 4, 10'000);
-  Add(command, group, "--header-timeout", flags.header_s, "For a whole request head", 0.05, 3600,
-      "S");
-  Add(command, group, "--idle-timeout", flags.idle_s, "Between two requests", 0.05, 86'400, "S");
-  Add(command, group, "--request-timeout", flags.request_s,
-      "From the head to the answer's last byte", 0.05, 86'400, "S");
-  Add(command, group, "--min-rate", h.rate_bytes_per_s_min,
-      "Least bytes per second of a body or an answer", 0, 1e9);
-  Add(command, group, "--rate-window", flags.rate_window_s, "Over which --min-rate is measured",
-      0.05, 3600, "S");
-}
-
-std::chrono::milliseconds Milliseconds(double seconds) {
-  return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
+  AddNumber(command, group, "--max-connections", h.connections_max, "Open at a time", 1, 100'000);
+  AddNumber(command, group, "--max-connections-per-address", h.connections_per_address_max,
+            "Open at a time from one IPv4 address or IPv6 /64", 1, 100'000);
+  AddNumber(command, group, "--max-requests-per-connection", h.requests_per_connection_max,
+            "Then it is closed", 1, 1e9);
+  AddNumber(command, group, "--max-header-kb", flags.header_kb_max, "Request line and fields, KiB",
+            0.25, 1024);
+  AddNumber(command, group, "--max-header-fields", h.header_fields_max, "Fields of a request", 4,
+            10'000);
+  AddNumber(command, group, "--header-timeout", flags.header_s, "For a whole request head", 0.05,
+            3600, "S");
+  AddNumber(command, group, "--idle-timeout", flags.idle_s, "Between two requests", 0.05, 86'400,
+            "S");
+  AddNumber(command, group, "--request-timeout", flags.request_s,
+            "From the head to the answer's last byte", 0.05, 86'400, "S");
+  AddNumber(command, group, "--min-rate", h.rate_bytes_per_s_min,
+            "Least bytes per second of a body or an answer", 0, 1e9);
+  AddNumber(command, group, "--rate-window", flags.rate_window_s,
+            "Over which --min-rate is measured", 0.05, 3600, "S");
 }
 
 uint64_t Bytes(double mebibytes) { return static_cast<uint64_t>(mebibytes * kMebibyte); }
@@ -144,7 +121,7 @@ uint64_t Bytes(double mebibytes) { return static_cast<uint64_t>(mebibytes * kMeb
 
 void AddWorkerFlags(CLI::App& command, WorkerFlags& flags) {
   AddServingFlags(command, flags);
-  AddAccessFlags(command, flags);
+  AddCallerFlags(command, flags);
   AddRequestLimits(command, flags);
   AddWorkerLimits(command, flags);
   AddConnectionLimits(command, flags);

@@ -217,4 +217,19 @@ Result<ListenAddress> ParseListenAddress(const std::string& text) {
   return result;
 }
 
+Result<ServerOptions> GuardedServerOptions(const std::string& listen, const std::string& token_path,
+                                           bool insecure) {
+  OCTO_ASSIGN_OR_RETURN(const ListenAddress address, ParseListenAddress(listen));
+  ServerOptions server;
+  server.address = address.address;
+  server.port = address.port;
+  if (!token_path.empty()) {
+    OCTO_ASSIGN_OR_RETURN(server.auth, BearerAuth::FromFile(token_path));
+  } else if (!address.loopback && !insecure) {
+    return InvalidArgument("listening on " + listen +
+                           " lets other machines in: give --token-file, or --insecure to allow it");
+  }
+  return server;
+}
+
 }  // namespace octoscale::http

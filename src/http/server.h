@@ -60,4 +60,10 @@ struct ListenAddress {
 };
 Result<ListenAddress> ParseListenAddress(const std::string& text);
 
+// Address, port and access of a server. Other machines are let in only with one of the tokens in
+// the file `token_path` (empty: no tokens), or with `insecure`. Errors: InvalidArgument, and those
+// of BearerAuth::FromFile.
+Result<ServerOptions> GuardedServerOptions(const std::string& listen, const std::string& token_path,
+                                           bool insecure);
+
 }  // namespace octoscale::http

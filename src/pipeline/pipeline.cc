@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/clock.h"
 #include "frame/rotate.h"
 #include "pipeline/alpha_planes.h"
 #include "pipeline/bounded_queue.h"
@@ -28,10 +29,6 @@ using Clock = std::chrono::steady_clock;
 
 // How often the supervisor looks at the caller's token, and a paused slot at its flag.
 constexpr auto kPollInterval = std::chrono::milliseconds(10);
-
-double SecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 struct TimedFrames {
   int64_t number = 0;  // of the batch

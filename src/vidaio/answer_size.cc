@@ -45,12 +45,6 @@ class SameFrames : public FrameUpscaler {
   UpscalerInfo info_;
 };
 
-Result<int64_t> SizeOf(const std::string& path) {
-  struct stat info {};
-  if (stat(path.c_str(), &info) != 0) return ErrnoStatus(errno, path);
-  return int64_t{info.st_size};
-}
-
 // Fewer bits than those that came out as `bytes`.
 EncoderOptions Smaller(const EncoderOptions& encoder, double bytes, double bytes_max, int attempt) {
   EncoderOptions smaller = encoder;
@@ -119,16 +113,22 @@ Status MakeDistinct(const std::string& path, const AnswerSizeRules& rules, int64
 
 }  // namespace
 
+Result<int64_t> FileBytes(const std::string& path) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0) return ErrnoStatus(errno, path);
+  return int64_t{info.st_size};
+}
+
 Status FitAnswer(const std::string& path, const AnswerSizeRules& rules, const CancelToken& cancel,
                  bool* encoded_again) {
-  OCTO_ASSIGN_OR_RETURN(int64_t bytes, SizeOf(path));
+  OCTO_ASSIGN_OR_RETURN(int64_t bytes, FileBytes(path));
   EncoderOptions encoder = rules.encoder;
   for (int attempt = 1; bytes > rules.bytes_max && attempt <= kAttemptsMax; ++attempt) {
     if (encoded_again != nullptr) *encoded_again = true;
     encoder =
         Smaller(encoder, static_cast<double>(bytes), static_cast<double>(rules.bytes_max), attempt);
     OCTO_RETURN_IF_ERROR(EncodeAgain(path, encoder, cancel).WithContext("encoding again"));
-    OCTO_ASSIGN_OR_RETURN(bytes, SizeOf(path));
+    OCTO_ASSIGN_OR_RETURN(bytes, FileBytes(path));
   }
   if (bytes > rules.bytes_max) {
     return ResourceExhausted("the answer has " + std::to_string(bytes) + " bytes at the lowest " +

@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/clock.h"
 #include "planner/arrival_watch.h"
 #include "vidaio/answer_size.h"
 #include "vidaio/clip_plan.h"
@@ -14,10 +15,6 @@ namespace octoscale {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double SecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 // What the planner decided, and the watch over it while the clip runs.
 class DeadlineKeeper {

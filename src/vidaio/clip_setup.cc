@@ -1,17 +1,9 @@
 #include "vidaio/clip_setup.h"
 
-#include <sys/stat.h>
-
-#include <cerrno>
+#include "vidaio/answer_size.h"
 
 namespace octoscale {
 namespace {
-
-Result<int64_t> FileBytes(const std::string& path) {
-  struct stat info {};
-  if (stat(path.c_str(), &info) != 0) return ErrnoStatus(errno, path);
-  return int64_t{info.st_size};
-}
 
 Status CheckWholeClip(const ReaderOptions& reader) {
   if (reader.start_seconds == 0 && reader.duration_seconds == 0 && reader.frames == 0) {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/content_hash.h"
 #include "http/absolute_url.h"
 
@@ -16,12 +17,6 @@ using http::Problem;
 
 constexpr size_t kStemBytesMax = 100;
 constexpr int kRetryAfterSeconds = 5;
-
-int64_t UnixSeconds() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 std::string RandomName() {
   std::random_device device;

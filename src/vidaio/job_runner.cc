@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/clock.h"
 #include "http/absolute_url.h"
 #include "pipeline/journal_dir.h"
 #include "vidaio/clip_job.h"
@@ -24,16 +25,6 @@ using Clock = std::chrono::steady_clock;
 constexpr int kRememberedSizes = 256;
 constexpr double kShareBeforeUpload = 0.9;  // what is left is for the upload
 constexpr double kDeadlineSecondsMin = 0.001;
-
-double SecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-int64_t UnixSeconds() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 int64_t FileBytes(const std::string& path) {
   struct stat info = {};

@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/clock.h"
 #include "http/server.h"
 #include "vidaio/front_desk.h"
 #include "vidaio/job_queue.h"
@@ -26,12 +27,6 @@ namespace fs = std::filesystem;
 
 constexpr std::chrono::milliseconds kLastAnswers{2'000};
 
-int64_t UnixSeconds() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 Status MakePrivateFolder(const std::string& path) {
   std::error_code error;
   if (fs::is_symlink(path, error)) return InvalidArgument(path + " is a link; remove it");
@@ -43,19 +38,11 @@ Status MakePrivateFolder(const std::string& path) {
 
 Result<http::ServerOptions> MakeServerOptions(const ServiceOptions& options,
                                               const std::string& listen) {
-  OCTO_ASSIGN_OR_RETURN(const http::ListenAddress address, http::ParseListenAddress(listen));
-  http::ServerOptions server;
-  server.address = address.address;
-  server.port = address.port;
+  OCTO_ASSIGN_OR_RETURN(http::ServerOptions server,
+                        http::GuardedServerOptions(listen, options.token_path, options.insecure));
   server.tls_cert_path = options.tls_cert_path;
   server.tls_key_path = options.tls_key_path;
   server.limits = options.http;
-  if (!options.token_path.empty()) {
-    OCTO_ASSIGN_OR_RETURN(server.auth, http::BearerAuth::FromFile(options.token_path));
-  } else if (!address.loopback && !options.insecure) {
-    return InvalidArgument("listening on " + listen +
-                           " lets other machines in: give --token-file, or --insecure to allow it");
-  }
   return server;
 }
 

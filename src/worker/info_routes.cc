@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/clock.h"
+
 namespace octoscale::worker {
 namespace {
 

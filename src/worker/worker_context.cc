@@ -5,6 +5,7 @@
 #include <cmath>
 #include <ctime>
 
+#include "base/clock.h"
 #include "base/cpu.h"
 
 namespace octoscale::worker {
@@ -175,10 +176,6 @@ std::vector<http::Field> AnswerFields(const UpscalerKey& key, std::string_view f
   return {{"X-Octoscale-Model", key.model},
           {"X-Octoscale-Scale", std::to_string(key.scale)},
           {"X-Octoscale-Fingerprint", std::string(fingerprint)}};
-}
-
-double SecondsSince(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 DeadlineField ReadDeadline(const http::RequestHead& head) {

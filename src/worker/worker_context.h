@@ -88,8 +88,6 @@ struct WorkerContext {
 // What every answer with pixels says about them.
 std::vector<http::Field> AnswerFields(const UpscalerKey& key, std::string_view fingerprint);
 
-double SecondsSince(std::chrono::steady_clock::time_point start);
-
 // The deadline of X-Deadline-Ms (milliseconds left), if any: 400 when it is no whole number from 1
 // to 86400000, 504 when it is 0.
 struct DeadlineField {

@@ -82,21 +82,14 @@ void AddReaders(WorkerContext* context, metrics::Registry* registry) {
 }
 
 Result<http::ServerOptions> MakeServerOptions(const WorkerOptions& options) {
-  OCTO_ASSIGN_OR_RETURN(const http::ListenAddress listen, http::ParseListenAddress(options.listen));
-  http::ServerOptions server;
-  server.address = listen.address;
-  server.port = listen.port;
+  OCTO_ASSIGN_OR_RETURN(
+      http::ServerOptions server,
+      http::GuardedServerOptions(options.listen, options.token_path, options.insecure));
   server.io_threads = options.io_threads;
   server.tls_cert_path = options.tls_cert_path;
   server.tls_key_path = options.tls_key_path;
   server.limits = options.http;
   server.limits.body_bytes_max = options.body_bytes_max;
-  if (!options.token_path.empty()) {
-    OCTO_ASSIGN_OR_RETURN(server.auth, http::BearerAuth::FromFile(options.token_path));
-  } else if (!listen.loopback && !options.insecure) {
-    return InvalidArgument("listening on " + options.listen +
-                           " lets other machines in: give --token-file, or --insecure to allow it");
-  }
   return server;
 }
 
