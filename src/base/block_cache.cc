@@ -12,7 +12,15 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kPageBytes = 4096;
 constexpr auto kUnusedTimeMax = std::chrono::seconds(10);
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define OCTOSCALE_ADDRESS_SANITIZER
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define OCTOSCALE_ADDRESS_SANITIZER
+#endif
+
+#if defined(OCTOSCALE_ADDRESS_SANITIZER)
 constexpr bool kCaching = false;  // each use of a freed block is to be seen
 #else
 constexpr bool kCaching = true;
@@ -24,6 +32,7 @@ size_t RoundUp(size_t bytes, size_t step) { return (bytes + step - 1) / step * s
 class BlockCache {
  public:
   void* Take(size_t bytes) {
+    FreeUnused(kCachedBytesMax);
     const std::lock_guard lock(mutex_);
     for (size_t i = blocks_.size(); i-- > 0;) {
       if (blocks_[i].bytes != bytes) continue;
@@ -36,15 +45,23 @@ class BlockCache {
   }
 
   void Give(void* memory, size_t bytes) {
+    {
+      const std::lock_guard lock(mutex_);
+      blocks_.push_back({memory, bytes, Clock::now()});
+      bytes_ += bytes;
+    }
+    FreeUnused(kCachedBytesMax);
+  }
+
+  // What was unused for long, and more until `bytes_max` are left.
+  void FreeUnused(size_t bytes_max) {
     const Clock::time_point now = Clock::now();
     std::vector<Block> old;  // freed without the lock
     {
       const std::lock_guard lock(mutex_);
-      blocks_.push_back({memory, bytes, now});
-      bytes_ += bytes;
       size_t count = 0;
       while (count < blocks_.size() &&
-             (bytes_ > kCachedBytesMax || now - blocks_[count].since > kUnusedTimeMax)) {
+             (bytes_ > bytes_max || now - blocks_[count].since > kUnusedTimeMax)) {
         bytes_ -= blocks_[count++].bytes;
       }
       const auto end = blocks_.begin() + static_cast<ptrdiff_t>(count);
@@ -84,6 +101,8 @@ void* TakeBlock(size_t bytes) {
   }
   const size_t rounded = RoundUp(bytes, kPageBytes);
   if (void* block = Cache().Take(rounded)) return block;
+  if (void* block = std::aligned_alloc(kBlockAlignment, rounded)) return block;
+  Cache().FreeUnused(0);
   return std::aligned_alloc(kBlockAlignment, rounded);
 }
 

@@ -12,7 +12,8 @@ namespace octoscale {
 constexpr size_t kBlockAlignment = 64;
 // Smaller blocks come from malloc() and go back to it.
 constexpr size_t kCachedBlockBytesMin = 128 * 1024;
-// Kept at most, in all; the longest unused goes first, and after ten seconds in any case.
+// Kept at most, in all; the longest unused goes first. What was unused for ten seconds goes when
+// the cache is next used.
 constexpr size_t kCachedBytesMax = size_t{256} << 20;
 
 // Uninitialised memory, aligned to kBlockAlignment; null when there is none. Thread-safe.

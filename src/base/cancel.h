@@ -21,16 +21,12 @@ class CancelToken {
     state_->deadline_ticks.store(deadline.time_since_epoch().count(), std::memory_order_relaxed);
   }
 
-  bool stopped() const {
-    if (state_->cancelled.load(std::memory_order_relaxed)) return true;
-    const auto ticks = state_->deadline_ticks.load(std::memory_order_relaxed);
-    return ticks != 0 && Clock::now().time_since_epoch().count() >= ticks;
-  }
+  bool stopped() const { return state_->cancelled.load(std::memory_order_relaxed) || late(); }
 
   // Ok, Cancelled or DeadlineExceeded.
   Status Check() const {
     if (state_->cancelled.load(std::memory_order_relaxed)) return Cancelled("stopped on request");
-    if (stopped()) return DeadlineExceeded("the deadline passed before the work was done");
+    if (late()) return DeadlineExceeded("the deadline passed before the work was done");
     return OkStatus();
   }
 
@@ -39,6 +35,12 @@ class CancelToken {
     std::atomic<bool> cancelled{false};
     std::atomic<Clock::rep> deadline_ticks{0};
   };
+
+  bool late() const {
+    const auto ticks = state_->deadline_ticks.load(std::memory_order_relaxed);
+    return ticks != 0 && Clock::now().time_since_epoch().count() >= ticks;
+  }
+
   std::shared_ptr<State> state_;
 };
 

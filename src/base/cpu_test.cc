@@ -2,10 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
+#include <string>
+
+#include "base/testing/environment.h"
 
 namespace octoscale {
 namespace {
+
+using test::ScopedEnvironment;
 
 TEST(CpuTest, NamesParseBack) {
   for (CpuLevel level : {CpuLevel::kScalar, CpuLevel::kAvx2, CpuLevel::kAvx512,
@@ -15,18 +19,16 @@ TEST(CpuTest, NamesParseBack) {
 }
 
 TEST(CpuTest, UnknownForcedLevelIsRefusedByName) {
-  setenv("OCTOSCALE_CPU", "sse9", 1);
+  const ScopedEnvironment forced("OCTOSCALE_CPU", "sse9");
   const Status status = ActiveCpuLevel().status();
-  unsetenv("OCTOSCALE_CPU");
   EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
   EXPECT_NE(status.message().find("sse9"), std::string::npos);
 }
 
 TEST(CpuTest, EveryAvailableLevelCanBeForced) {
   for (CpuLevel level : AvailableCpuLevels()) {
-    setenv("OCTOSCALE_CPU", std::string(CpuLevelName(level)).c_str(), 1);
+    const ScopedEnvironment forced("OCTOSCALE_CPU", std::string(CpuLevelName(level)).c_str());
     const Result<CpuLevel> active = ActiveCpuLevel();
-    unsetenv("OCTOSCALE_CPU");
     ASSERT_TRUE(active.ok());
     EXPECT_EQ(*active, level);
   }
@@ -34,9 +36,8 @@ TEST(CpuTest, EveryAvailableLevelCanBeForced) {
 
 TEST(CpuTest, MissingLevelIsRefused) {
   if (DetectedCpuLevel() == CpuLevel::kAmx) GTEST_SKIP() << "this machine has every level";
-  setenv("OCTOSCALE_CPU", "amx", 1);
+  const ScopedEnvironment forced("OCTOSCALE_CPU", "amx");
   const Status status = ActiveCpuLevel().status();
-  unsetenv("OCTOSCALE_CPU");
   EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
 }
 

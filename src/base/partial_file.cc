@@ -6,12 +6,27 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <random>
+#include <string_view>
 #include <utility>
 
 namespace octoscale {
 namespace {
 
 constexpr size_t kFileNameMax = 255;  // bytes, of every Linux file system in use
+constexpr std::string_view kSuffix = ".partial-";
+constexpr size_t kRandomLetters = 6;
+constexpr int kNameAttempts = 100;
+
+std::string RandomName() {
+  constexpr std::string_view kLetters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  std::random_device random;
+  std::uniform_int_distribution<size_t> letter(0, kLetters.size() - 1);
+  std::string name;
+  for (size_t i = 0; i < kRandomLetters; ++i) name += kLetters[letter(random)];
+  return name;
+}
 
 std::string DirectoryOf(const std::string& path) {
   const size_t slash = path.rfind('/');
@@ -45,34 +60,39 @@ PartialFile::~PartialFile() {
 
 Result<PartialFile> PartialFile::Create(const std::string& final_path,
                                         const std::string& directory) {
-  const std::string suffix = ".partial-XXXXXX";
-  const std::string name = NameOf(final_path).substr(0, kFileNameMax - suffix.size() - 1);
-  std::string path =
-      (directory.empty() ? DirectoryOf(final_path) : directory) + "/." + name + suffix;
-  const int fd = mkstemp(path.data());
-  if (fd < 0) return ErrnoStatus(errno, final_path + ": can't create a file in its directory");
-  const mode_t mask = umask(0);
-  umask(mask);
-  const int error = fchmod(fd, 0666 & ~mask) == 0 ? 0 : errno;
-  close(fd);
-  PartialFile file(path, final_path);
-  if (error != 0) return ErrnoStatus(error, path);
-  return file;
+  const std::string name =
+      NameOf(final_path).substr(0, kFileNameMax - kSuffix.size() - kRandomLetters - 1);
+  const std::string begin = (directory.empty() ? DirectoryOf(final_path) : directory) + "/." +
+                            name + std::string(kSuffix);
+  // Not mkstemp(): its files have mode 0600, and the umask can't be asked without changing it for
+  // all threads.
+  for (int attempt = 0; attempt < kNameAttempts; ++attempt) {
+    const std::string path = begin + RandomName();
+    const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0 && errno == EEXIST) continue;
+    if (fd < 0) return ErrnoStatus(errno, final_path + ": can't create a file in its directory");
+    close(fd);
+    return PartialFile(path, final_path);
+  }
+  return AlreadyExists(final_path + ": no free name for a file in its directory");
+}
+
+Status MoveFile(const std::string& from, const std::string& to, bool overwrite) {
+  const unsigned flags = overwrite ? 0 : RENAME_NOREPLACE;
+  int error = renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), flags) == 0 ? 0 : errno;
+  if (error == EINVAL && !overwrite) {
+    // A file system without RENAME_NOREPLACE: a link refuses existing names just as well.
+    error = link(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+    if (error == 0) unlink(from.c_str());
+  }
+  if (error == EEXIST) return AlreadyExists(to + ": was created by someone else meanwhile");
+  if (error != 0) return ErrnoStatus(error, to + ": renaming the finished file");
+  return OkStatus();
 }
 
 Status PartialFile::Commit(bool overwrite) {
   OCTO_RETURN_IF_ERROR(SyncPath(path_, O_RDONLY));
-  const unsigned flags = overwrite ? 0 : RENAME_NOREPLACE;
-  int error =
-      renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, final_path_.c_str(), flags) == 0 ? 0 : errno;
-  if (error == EINVAL && !overwrite) {
-    // A file system without RENAME_NOREPLACE: a link refuses existing names just as well.
-    error = link(path_.c_str(), final_path_.c_str()) == 0 ? 0 : errno;
-    if (error == 0) unlink(path_.c_str());
-  }
-  if (error == EEXIST)
-    return AlreadyExists(final_path_ + ": was created by someone else meanwhile");
-  if (error != 0) return ErrnoStatus(error, final_path_ + ": renaming the finished file");
+  OCTO_RETURN_IF_ERROR(MoveFile(path_, final_path_, overwrite));
   path_.clear();
   return SyncPath(DirectoryOf(final_path_), O_RDONLY | O_DIRECTORY);
 }

@@ -28,6 +28,10 @@ class PartialFile {
   std::string final_path_;
 };
 
+// Renames in one step, within a file system. Without `overwrite` an existing file is AlreadyExists
+// and stays. Errors: also NotFound, IoError.
+Status MoveFile(const std::string& from, const std::string& to, bool overwrite);
+
 // What can be known about an output before it is written: its directory exists, it is not the
 // input (same file by device and inode), it does not exist unless `overwrite`.
 Status CheckOutputPath(const std::string& input_path, const std::string& output_path,

@@ -5,36 +5,6 @@
 
 namespace octoscale {
 
-std::string_view StatusCodeName(StatusCode code) {
-  switch (code) {
-    case StatusCode::kOk:
-      return "ok";
-    case StatusCode::kInvalidArgument:
-      return "invalid argument";
-    case StatusCode::kNotFound:
-      return "not found";
-    case StatusCode::kAlreadyExists:
-      return "already exists";
-    case StatusCode::kUnsupported:
-      return "unsupported";
-    case StatusCode::kCorruptInput:
-      return "corrupt input";
-    case StatusCode::kResourceExhausted:
-      return "resource exhausted";
-    case StatusCode::kUnavailable:
-      return "unavailable";
-    case StatusCode::kDeadlineExceeded:
-      return "deadline exceeded";
-    case StatusCode::kCancelled:
-      return "cancelled";
-    case StatusCode::kIoError:
-      return "i/o error";
-    case StatusCode::kInternal:
-      return "internal error";
-  }
-  return "unknown";
-}
-
 Status Status::WithContext(std::string_view prefix) const {
   if (ok()) return *this;
   return Status(code_, std::string(prefix) + ": " + message_);

@@ -27,9 +27,6 @@ enum class StatusCode {
   kInternal,   // our defect
 };
 
-// Lower-case name of a code, e.g. "corrupt input".
-std::string_view StatusCodeName(StatusCode code);
-
 class [[nodiscard]] Status {
  public:
   Status() = default;

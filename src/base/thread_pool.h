@@ -11,7 +11,8 @@ namespace octoscale {
 
 class ThreadPool {
  public:
-  // threads >= 1; the caller of Run() is one of them.
+  // threads >= 1; the caller of Run() is one of them. Throws std::system_error when the system
+  // refuses one, and std::bad_alloc.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -25,6 +26,7 @@ class ThreadPool {
 
  private:
   void Loop(int index);
+  void Stop();
 
   std::mutex mutex_;
   std::condition_variable start_;

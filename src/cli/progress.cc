@@ -199,10 +199,15 @@ void ProgressPrinter::FileSkipped(const std::string& output) {
 void ProgressPrinter::FileFailed(const std::string& input, const Status& status) {
   ClearBar();
   if (mode_ == ProgressMode::kJson) {
-    nlohmann::ordered_json event = {{"event", folder_ ? "file_error" : "error"},
-                                    {"message", status.message()}};
-    if (folder_) event["input"] = input;
-    PrintEvent(event);
+    PrintEvent({{"event", "file_error"}, {"message", status.message()}, {"input", input}});
+  }
+  PrintError(status.message());
+}
+
+void ProgressPrinter::JobFailed(const Status& status) {
+  ClearBar();
+  if (mode_ == ProgressMode::kJson) {
+    PrintEvent({{"event", "error"}, {"message", status.message()}});
   }
   PrintError(status.message());
 }
@@ -215,7 +220,7 @@ void ProgressPrinter::FolderDone(const FolderSummary& summary) {
                 {"failed", summary.failed},
                 {"frames", summary.frames},
                 {"seconds", Rounded(summary.seconds)},
-                {"fps", Rounded(Fps(summary.frames, summary.seconds))}});
+                {"fps", Rounded(Fps(summary.frames - summary.frames_resumed, summary.seconds))}});
     return;
   }
   if (mode_ == ProgressMode::kNone) return;

@@ -34,6 +34,7 @@ struct FolderSummary {
   int files = 0;
   int failed = 0;
   int64_t frames = 0;
+  int64_t frames_resumed = 0;  // of `frames`: from an earlier run
   double seconds = 0;
 };
 
@@ -56,6 +57,8 @@ class ProgressPrinter {
   void FileSkipped(const std::string& output);
   void FileFailed(const std::string& input, const Status& status);
   void FolderDone(const FolderSummary& summary);
+  // The last event when the whole job failed or was interrupted.
+  void JobFailed(const Status& status);
   void Warn(const std::string& text);
   // Something that happened on the way, e.g. what a planner chose.
   void Note(const std::string& text);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/user_folders.h"
 #include "cli/service_flags.h"
 #include "worker/simulated_upscaler.h"
 
@@ -163,10 +164,8 @@ Result<std::string> DefaultStateDir() {
   // systemd names the folder of StateDirectory=, the first of a list.
   const std::string given = Environment("STATE_DIRECTORY");
   if (!given.empty()) return given.substr(0, given.find(':'));
-  const std::string state = Environment("XDG_STATE_HOME");
-  if (!state.empty()) return state + "/octoscale";
-  const std::string home = Environment("HOME");
-  if (!home.empty()) return home + "/.local/state/octoscale";
+  const std::filesystem::path state = UserStateFolder();
+  if (!state.empty()) return (state / "octoscale").string();
   return InvalidArgument("there is no $HOME; give --state-dir");
 }
 

@@ -11,6 +11,7 @@
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/message.h"
+#include "cli/progress.h"
 #include "cli/remote_flags.h"
 #include "cli/upscale_job.h"
 #include "cli/video_flags.h"
@@ -117,10 +118,14 @@ int RunUpscale(const UpscaleFlags& flags, const CLI::App& command) {
   }
   const auto progress = ParseProgressMode(flags.progress);
   if (!progress.ok()) return ReportFailure(progress.status());
+  const auto fail = [&progress](const Status& status) {
+    ProgressPrinter(*progress, false).JobFailed(status);
+    return ExitCode(status.code());
+  };
   const auto pipeline = ResolveVideoFlags(flags.video);
-  if (!pipeline.ok()) return ReportFailure(pipeline.status());
+  if (!pipeline.ok()) return fail(pipeline.status());
   const Status remote = CheckRemoteFlags(flags.remote, flags.engine);
-  if (!remote.ok()) return ReportFailure(remote);
+  if (!remote.ok()) return fail(remote);
 
   UpscaleJob job;
   job.inputs = flags.inputs;
@@ -133,11 +138,11 @@ int RunUpscale(const UpscaleFlags& flags, const CLI::App& command) {
   job.image.jpeg_quality = flags.jpeg_quality;
   job.pipeline.image = job.image;
   const auto model = ResolveEngineFlags(flags.engine);
-  if (!model.ok()) return ReportFailure(model.status());
+  if (!model.ok()) return fail(model.status());
   job.model = *model;
   if (flags.remote.used()) UseWorkers(flags, job);
   const Status clip = UseClip(flags, command, job);
-  if (!clip.ok()) return ReportFailure(clip);
+  if (!clip.ok()) return fail(clip);
   return RunUpscaleJob(job, InterruptToken());
 }
 

@@ -1,8 +1,5 @@
 #include "cli/upscale_job.h"
 
-#include <unistd.h>
-
-#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <system_error>
@@ -10,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/partial_file.h"
 #include "cli/exit_code.h"
 #include "cli/media_files.h"
 #include "image/image_upscaler.h"
@@ -30,26 +28,13 @@ Status OutputExists(const std::string& output) {
   return AlreadyExists(output + " exists; use -y to replace it, or choose another name");
 }
 
-// The counterpart of CheckOutput for pictures.
 Status CheckPictureOutput(const std::string& input, const std::string& output, bool overwrite) {
   if (!ImageFormatFromPath(output)) {
     return InvalidArgument(output + ": " + input +
                            " is a picture; its output's name ends in .png, .jpg, .jpeg or .webp");
   }
-  if (SameFile(input, output)) {
-    return InvalidArgument(output + ": the output is the input; choose another name");
-  }
-  std::error_code error;
-  if (fs::is_directory(output, error)) {
-    return InvalidArgument(output + ": this is a folder; name a file in it");
-  }
-  if (fs::exists(output, error) && !overwrite) {
-    return OutputExists(output);
-  }
-  fs::path folder = fs::path(output).parent_path();
-  if (folder.empty()) folder = ".";
-  if (::access(folder.c_str(), W_OK) == 0) return OkStatus();
-  return ErrnoStatus(errno, output + ": can't write to the folder " + folder.string());
+  const Status checked = CheckOutputPath(input, output, overwrite);
+  return checked.code() == StatusCode::kAlreadyExists ? OutputExists(output) : checked;
 }
 
 // Errors after which trying again may help.
@@ -125,10 +110,14 @@ Result<FileSummary> JobRunner::RunPicture(const std::string& input, const std::s
     return InvalidArgument(output + ": " + input +
                            " has transparency, which JPEG can't hold; name a .png");
   }
+  if (image.frame.sample_type() == SampleType::kU16 &&
+      ImageFormatFromPath(output) != ImageFormat::kPng) {
+    printer_.Warn(output + ": pixels are reduced from 16 to 8 bits; .png keeps them");
+  }
   OCTO_ASSIGN_OR_RETURN(FrameUpscaler * upscaler, Upscaler());
   auto upscaled = UpscaleImage(std::move(image), *upscaler, cancel_);
   if (!upscaled.ok()) return upscaled.status().WithContext(input);
-  OCTO_RETURN_IF_ERROR(WriteImageFile(output, *upscaled, job_.image));
+  OCTO_RETURN_IF_ERROR(WriteImageFile(output, *upscaled, job_.image, job_.overwrite));
   return FileSummary{
       output, 1, upscaled->frame.width(), upscaled->frame.height(), SecondsSince(start), 0};
 }
@@ -222,7 +211,7 @@ bool JobRunner::FinishedEarlier(const std::string& output) const {
 int JobRunner::RunFiles() {
   const Clock::time_point start = Clock::now();
   const auto fail = [this](const Status& status) {
-    printer_.FileFailed(job_.inputs[0], status);
+    printer_.JobFailed(status);
     return ExitCode(status.code());
   };
   const auto files = ListFiles(job_.inputs, job_.output, job_.pipeline.writer.encoder.codec);
@@ -245,6 +234,7 @@ int JobRunner::RunFiles() {
     ++summary.files;
     if (done.ok()) {
       summary.frames += done->frames;
+      summary.frames_resumed += done->frames_resumed;
       printer_.FileDone(*done);
     } else {
       ++summary.failed;
@@ -271,7 +261,7 @@ int RunUpscaleJob(const UpscaleJob& job, const CancelToken& cancel) {
     runner.printer().FileDone(*done);
     return kExitDone;
   }
-  runner.printer().FileFailed(input, done.status());
+  runner.printer().JobFailed(done.status());
   return ExitCode(done.status().code());
 }
 

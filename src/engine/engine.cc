@@ -4,6 +4,7 @@
 #include <array>
 #include <mutex>
 #include <new>
+#include <system_error>
 #include <utility>
 
 #include "base/content_hash.h"
@@ -19,6 +20,30 @@ constexpr std::array<std::string_view, 4> kPrecisionNames = {"auto", "fp32", "bf
 Precision ResolvePrecision(Precision precision, CpuLevel level) {
   if (precision != Precision::kAuto) return precision;
   return level >= CpuLevel::kAmx ? Precision::kBf16 : Precision::kInt16;
+}
+
+// A frame this bright on average cannot come out black.
+constexpr double kBlackInputMean = 1.0 / 16;
+
+double MeanOf(const Frame& frame) {
+  const bool bytes = frame.sample_type() == SampleType::kU8;
+  double sum = 0;
+  for (int plane = 0; plane < Frame::kPlanes; ++plane) {
+    for (int y = 0; y < frame.height(); ++y) {
+      uint64_t row = 0;
+      for (int x = 0; x < frame.width(); ++x) {
+        row += bytes ? frame.row(plane, y)[x] : frame.row16(plane, y)[x];
+      }
+      sum += static_cast<double>(row);
+    }
+  }
+  const double samples = 3.0 * frame.width() * frame.height();
+  return sum / samples / (bytes ? 255 : 65535);
+}
+
+// By whole frames: what a tile holds depends on the patch size and the threads.
+bool IsWrong(const FrameJob& job) {
+  return !job.finite || (!job.lit && MeanOf(*job.in) > kBlackInputMean);
 }
 
 Status CheckRange(const char* name, long long value, long long low, long long high) {
@@ -65,27 +90,14 @@ class CpuEngine : public Engine {
   Result<std::vector<Frame>> PredictBatch(std::span<const Frame> frames,
                                           const CancelToken& cancel) override {
     const std::lock_guard lock(mutex_);
-    std::vector<Frame> outputs;
     try {
-      for (const Frame& frame : frames) {
-        outputs.emplace_back(
-            FrameSize{frame.width() * options_.scale, frame.height() * options_.scale},
-            frame.sample_type());
-      }
+      return Predict(frames, cancel);
     } catch (const std::bad_alloc&) {
-      return ResourceExhausted("no memory for " + std::to_string(frames.size()) + " output frames");
+      session_.reset();
+      return ResourceExhausted("no memory to upscale " + std::to_string(frames.size()) +
+                               " frames of " + std::to_string(frames[0].width()) + "x" +
+                               std::to_string(frames[0].height()));
     }
-    size_t first = 0;
-    while (first < frames.size()) {
-      size_t end = first + 1;
-      while (end < frames.size() && end - first < static_cast<size_t>(options_.batch_size) &&
-             frames[end].size() == frames[first].size()) {
-        ++end;
-      }
-      OCTO_RETURN_IF_ERROR(RunBatch(frames, &outputs, first, end, cancel));
-      first = end;
-    }
-    return outputs;
   }
 
   Result<std::vector<float>> PredictUnrounded(const Frame& frame) override {
@@ -121,6 +133,26 @@ class CpuEngine : public Engine {
   }
 
  private:
+  Result<std::vector<Frame>> Predict(std::span<const Frame> frames, const CancelToken& cancel) {
+    std::vector<Frame> outputs;
+    for (const Frame& frame : frames) {
+      outputs.emplace_back(
+          FrameSize{frame.width() * options_.scale, frame.height() * options_.scale},
+          frame.sample_type());
+    }
+    size_t first = 0;
+    while (first < frames.size()) {
+      size_t end = first + 1;
+      while (end < frames.size() && end - first < static_cast<size_t>(options_.batch_size) &&
+             frames[end].size() == frames[first].size()) {
+        ++end;
+      }
+      OCTO_RETURN_IF_ERROR(RunBatch(frames, &outputs, first, end, cancel));
+      first = end;
+    }
+    return outputs;
+  }
+
   Status RunBatch(std::span<const Frame> frames, std::vector<Frame>* outputs, size_t first,
                   size_t end, const CancelToken& cancel) {
     std::vector<FrameJob> jobs;
@@ -129,7 +161,7 @@ class CpuEngine : public Engine {
     }
     OCTO_RETURN_IF_ERROR(RunJobs(jobs, cancel));
     for (size_t i = 0; i < jobs.size(); ++i) {
-      if (jobs[i].finite && !jobs[i].black) continue;
+      if (!IsWrong(jobs[i])) continue;
       OCTO_RETURN_IF_ERROR(Recompute(first + i, frames[first + i], &(*outputs)[first + i], cancel));
     }
     return OkStatus();
@@ -153,8 +185,7 @@ class CpuEngine : public Engine {
                                      .scale = options_.scale,
                                      .frames = frames,
                                      .patch_size = options_.patch_size,
-                                     .threads = options_.threads,
-                                     .memory_bytes_max = options_.memory_bytes_max});
+                                     .threads = options_.threads});
   }
 
   // A frame that came out black or not finite once more in fp32; what stays wrong is an error.
@@ -168,11 +199,12 @@ class CpuEngine : public Engine {
                               PackNetwork(weights_, Precision::kFp32, level_));
         fallback_ = std::make_unique<PackedNetwork>(std::move(packed));
       }
+      session_.reset();  // not twice the memory
       OCTO_ASSIGN_OR_RETURN(std::unique_ptr<Session> session,
                             CreateSession(*fallback_, in.size(), 1));
       OCTO_RETURN_IF_ERROR(session->Run(std::span(&job, 1), &pool_, cancel));
     }
-    if (job.finite && !job.black) return OkStatus();
+    if (!IsWrong(job)) return OkStatus();
     return Internal("frame " + std::to_string(index) + " of the batch comes out " +
                     (job.finite ? "black" : "as values that are not numbers") +
                     " even in fp32; the weights of " + weights_.model + " are damaged");
@@ -210,9 +242,17 @@ Result<std::unique_ptr<Engine>> Engine::Create(const NetworkWeights& weights,
   EngineOptions resolved = options;
   if (resolved.threads == 0) resolved.threads = AvailableCores();
   resolved.precision = ResolvePrecision(options.precision, level);
-  OCTO_ASSIGN_OR_RETURN(PackedNetwork network, PackNetwork(weights, resolved.precision, level));
-  return std::unique_ptr<Engine>(
-      std::make_unique<CpuEngine>(weights, resolved, level, std::move(network)));
+  try {
+    OCTO_ASSIGN_OR_RETURN(PackedNetwork network, PackNetwork(weights, resolved.precision, level));
+    return std::unique_ptr<Engine>(
+        std::make_unique<CpuEngine>(weights, resolved, level, std::move(network)));
+  } catch (const std::bad_alloc&) {
+    return ResourceExhausted("no memory for the weights of " + weights.model);
+  } catch (const std::system_error& error) {
+    return ResourceExhausted("can't start " + std::to_string(resolved.threads) +
+                             " threads: " + error.code().message() +
+                             "; use fewer, or raise the limit of processes");
+  }
 }
 
 }  // namespace octoscale

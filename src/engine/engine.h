@@ -28,8 +28,7 @@ struct EngineOptions {
   int patch_size =
       0;  // columns of a work item, 0 = auto, 1..32768; changes memory and speed, no pixel
   Precision precision = Precision::kAuto;
-  int threads = 0;              // 0 = AvailableCores(), 1..1024
-  size_t memory_bytes_max = 0;  // bound on working memory, 0 = none; too small is ResourceExhausted
+  int threads = 0;  // 0 = AvailableCores(), 1..1024
 };
 
 // An engine holds packed weights and worker threads for one network at one scale.
@@ -38,7 +37,7 @@ class Engine {
  public:
   // Packs the weights for the active CPU level (see ActiveCpuLevel()).
   // Errors: InvalidArgument (options out of range, weights that are not finite or do not fit the
-  // network), ResourceExhausted.
+  // network), ResourceExhausted (memory or threads).
   static Result<std::unique_ptr<Engine>> Create(const NetworkWeights& weights,
                                                 const EngineOptions& options);
   virtual ~Engine() = default;
@@ -47,7 +46,8 @@ class Engine {
   // options.batch_size. Output i is scale times input i, of the same sample type, each value
   // rounded half up and clamped. Bit-identical for every batch size, patch size and thread count.
   // Errors: Cancelled or DeadlineExceeded from `cancel` (checked between work items),
-  // ResourceExhausted, Internal (pixels stay not finite even in fp32; names the frame).
+  // ResourceExhausted, Internal (a frame stays not finite, or black though its input is not, even
+  // in fp32; names the frame).
   virtual Result<std::vector<Frame>> PredictBatch(std::span<const Frame> frames,
                                                   const CancelToken& cancel = {}) = 0;
 

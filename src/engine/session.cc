@@ -18,26 +18,9 @@ constexpr size_t kWholeFrameBytesMax = size_t{256} << 20;  // for more than one 
 constexpr int kLineSets = 3;
 // Columns right of the picture that kernels read as zeros; blocks have room for them.
 constexpr int kZeroColumns = 8;
-// Samples of a tile this bright cannot come out black.
-constexpr double kBlackInputMax = 0.125;
 
 template <typename T>
 using RowPointers = std::array<T, kRowPointers>;
-
-bool IsBright(const Frame& frame, const TileRegion& region) {
-  for (int plane = 0; plane < Frame::kPlanes; ++plane) {
-    for (int y = region.y_begin; y < region.y_end; ++y) {
-      for (int x = region.x_begin; x < region.x_end; ++x) {
-        if (frame.sample_type() == SampleType::kU8) {
-          if (frame.row(plane, y)[x] > kBlackInputMax * 255) return true;
-        } else if (frame.row16(plane, y)[x] > kBlackInputMax * 65535) {
-          return true;
-        }
-      }
-    }
-  }
-  return false;
-}
 
 kernels::Sample SampleOf(SampleType type) {
   return type == SampleType::kU8 ? kernels::Sample::kU8 : kernels::Sample::kU16;
@@ -60,19 +43,10 @@ Result<std::unique_ptr<Session>> Session::Create(const PackedNetwork& network,
                                                  const SessionOptions& options) {
   std::unique_ptr<Session> session(new Session(network, options));
   session->ChooseGeometry();
-  session->memory_bytes_ = session->MeasureMemory();
-  const size_t limit = options.memory_bytes_max;
-  if (limit != 0 && session->memory_bytes_ > limit) {
-    return ResourceExhausted("frames of " + std::to_string(options.size.width) + "x" +
-                             std::to_string(options.size.height) + " need " +
-                             std::to_string(session->memory_bytes_ >> 20) +
-                             " MiB of working memory, the limit is " + std::to_string(limit >> 20) +
-                             " MiB; raise the limit or use fewer threads");
-  }
   try {
     session->Allocate();
   } catch (const std::bad_alloc&) {
-    return ResourceExhausted("no memory for the " + std::to_string(session->memory_bytes_ >> 20) +
+    return ResourceExhausted("no memory for the " + std::to_string(session->MeasureMemory() >> 20) +
                              " MiB that frames of " + std::to_string(options.size.width) + "x" +
                              std::to_string(options.size.height) + " need");
   }
@@ -102,13 +76,6 @@ void Session::ChooseGeometry() {
   }
   if (options_.patch_size > 0) columns = std::clamp((options_.patch_size + 15) / 16 * 16, 16, 4096);
   PlanGeometry(slots, rows, columns);
-  const size_t limit = options_.memory_bytes_max;
-  if (limit == 0) return;
-  while (slots > 1 && MeasureMemory() > limit) PlanGeometry(--slots, rows, columns);
-  while (columns > 16 && MeasureMemory() > limit) {
-    columns = std::max(16, columns / 32 * 16);
-    PlanGeometry(slots, rows, columns);
-  }
 }
 
 void Session::PlanGeometry(int slots, int rows, int columns) {
@@ -146,15 +113,15 @@ void Session::PlaceBlocks(const PlanSegment& segment, const TileSegment& tiles) 
     const int halo = geometry_.tensors[node.output].halo;
     const int columns = tiles.columns << enlargement;
     Block& block = blocks_[node.output];
-    block.rows = (tiles.rows << enlargement) - halo;
+    const int rows = (tiles.rows << enlargement) - halo;
     block.row_bytes = static_cast<size_t>(columns + halo + kZeroColumns) * PixelBytes(node.output);
     block.edge_row_bytes = static_cast<size_t>(halo) * PixelBytes(node.output);
     block.edge_offset = edges;
-    edges += block.edge_row_bytes * block.rows;
+    edges += block.edge_row_bytes * rows;
     // Kernels may read, not use, pixels left of the first row and right of the last one.
     const size_t pads = static_cast<size_t>(kernels::kLeftPadPixels + kernels::kRightPadPixels) *
                         PixelBytes(node.output);
-    const size_t bytes = block.row_bytes * block.rows + pads;
+    const size_t bytes = block.row_bytes * rows + pads;
     size_t last_reader = n;
     for (size_t later = n; later < segment.nodes.size(); ++later) {
       if (segment.nodes[later].Reads(node.output)) last_reader = later;
@@ -455,9 +422,7 @@ void Session::RunOutput(const TileRun& run, const PlanNode& node, const TileRegi
   args.workspace = run.memory->workspace.data();
   const kernels::OutputReport report = network_.pixel_kernels->output(args);
   if (!report.finite) std::atomic_ref(job->finite).store(false, std::memory_order_relaxed);
-  if (report.black && IsBright(*job->in, region)) {
-    std::atomic_ref(job->black).store(true, std::memory_order_relaxed);
-  }
+  if (!report.black) std::atomic_ref(job->lit).store(true, std::memory_order_relaxed);
 }
 
 }  // namespace octoscale

@@ -35,7 +35,6 @@ struct SessionOptions {
   int frames = 1;      // of most Run()s; more are run one after the other
   int patch_size = 0;  // columns of a tile, 0 = auto
   int threads = 1;
-  size_t memory_bytes_max = 0;  // 0 = no bound
 };
 
 // Where the result of one frame goes: a Frame, or planar unrounded floats.
@@ -44,19 +43,16 @@ struct FrameJob {
   Frame* out = nullptr;
   float* out_f32 = nullptr;  // [3][scale*height][scale*width], instead of out
   bool finite = true;        // results
-  bool black = false;        // some tile came out all black though its input is not
+  bool lit = false;          // some output sample is not 0
 };
 
 class Session {
  public:
-  // Errors: ResourceExhausted when the smallest tiles need more than memory_bytes_max or memory is
-  // short.
+  // Errors: ResourceExhausted (memory is short).
   static Result<std::unique_ptr<Session>> Create(const PackedNetwork& network,
                                                  const SessionOptions& options);
 
   const SessionOptions& options() const { return options_; }
-  // Bytes of activations held.
-  size_t memory_bytes() const { return memory_bytes_; }
 
   // Runs jobs of options().size, any number of them.
   Status Run(std::span<FrameJob> jobs, ThreadPool* pool, const CancelToken& cancel);
@@ -76,7 +72,6 @@ class Session {
     size_t row_bytes = 0;
     size_t edge_offset = 0;
     size_t edge_row_bytes = 0;
-    int rows = 0;
   };
   struct ThreadMemory {
     AlignedBuffer<std::byte> blocks;
@@ -120,7 +115,6 @@ class Session {
   std::vector<Block> blocks_;  // by tensor
   size_t block_bytes_ = 0;     // of one thread
   size_t zero_bytes_ = 0;
-  size_t memory_bytes_ = 0;
   std::vector<SharedRows> shared_;  // by tensor
   AlignedBuffer<std::byte> zeros_;
   std::vector<ThreadMemory> threads_;

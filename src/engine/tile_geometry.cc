@@ -12,7 +12,6 @@ int CeilShift(int value, int shift) { return (value + (1 << shift) - 1) >> shift
 class TilePlanner {
  public:
   TilePlanner(const Plan& plan, const TileOptions& options) : plan_(plan), options_(options) {
-    geometry_.size = options.size;
     geometry_.tensors.resize(plan.tensors.size());
   }
 

@@ -47,7 +47,6 @@ struct TileOptions {
 };
 
 struct TileGeometry {
-  FrameSize size;
   std::vector<TileTensor> tensors;    // by tensor of the plan; whole frames have neither
   std::vector<TileSegment> segments;  // by segment of the plan
   int bands = 0;                      // of all segments

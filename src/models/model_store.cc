@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "base/user_folders.h"
 #include "models/file_io.h"
 
 namespace octoscale {
@@ -13,24 +14,15 @@ namespace fs = std::filesystem;
 constexpr char kSystemDirectory[] = "/usr/share/octoscale/models";
 constexpr char kRepair[] = "; run `octoscale models install` to fetch it again";
 
-// Empty when the variable is unset or empty.
-fs::path EnvironmentPath(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? fs::path() : fs::path(value);
-}
-
 // Directories of the user, without the system's.
 std::vector<fs::path> UserDirectories(const fs::path& models_dir) {
   std::vector<fs::path> directories;
   if (!models_dir.empty()) directories.push_back(models_dir);
-  if (const fs::path path = EnvironmentPath("OCTOSCALE_MODELS"); !path.empty()) {
-    directories.push_back(path);
+  if (const char* path = std::getenv("OCTOSCALE_MODELS"); path != nullptr && *path != '\0') {
+    directories.emplace_back(path);
   }
-  // The XDG base directory specification: relative paths are to be ignored.
-  if (const fs::path data = EnvironmentPath("XDG_DATA_HOME"); data.is_absolute()) {
+  if (const fs::path data = UserDataFolder(); !data.empty()) {
     directories.push_back(data / "octoscale/models");
-  } else if (const fs::path home = EnvironmentPath("HOME"); !home.empty()) {
-    directories.push_back(home / ".local/share/octoscale/models");
   }
   return directories;
 }

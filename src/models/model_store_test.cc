@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/testing/environment.h"
 #include "models/file_io.h"
-#include "models/testing/temp_dir.h"
 
 namespace octoscale {
 namespace {

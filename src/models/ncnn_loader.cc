@@ -34,7 +34,6 @@ Result<LoadedModel> ReadModel(MatchedNetwork network, const NcnnModelText& model
   OCTO_ASSIGN_OR_RETURN(loaded.weights.convs,
                         ReadNcnnWeights(network.convs, model.bin, model.bin_name));
   loaded.graph_scale = network.graph_scale;
-  loaded.weights_sha256 = Sha256Hex(model.bin);
   return loaded;
 }
 

@@ -17,9 +17,8 @@
 namespace octoscale {
 
 struct LoadedModel {
-  NetworkWeights weights;      // weights.model is the .param file's stem, or the canonical name
-  int graph_scale = 4;         // 2 and 3: the x4 network and then a bicubic resize by 0.5 or 0.75
-  std::string weights_sha256;  // of the .bin file, 64 hexadecimal digits
+  NetworkWeights weights;  // weights.model is the .param file's stem, or the canonical name
+  int graph_scale = 4;     // 2 and 3: the x4 network and then a bicubic resize by 0.5 or 0.75
 };
 
 // Both files' content. The names stand in front of messages.

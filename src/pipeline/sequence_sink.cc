@@ -5,11 +5,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <filesystem>
 #include <optional>
 #include <system_error>
 #include <utility>
+
+#include "base/partial_file.h"
 
 namespace octoscale {
 namespace {
@@ -132,12 +133,25 @@ Status SequenceSink::Write(int64_t, SinkFrame frame) {
 }
 
 Result<SinkReport> SequenceSink::Finish(bool) {
-  for (int64_t number = first_number_; number < first_number_ + frames_; ++number) {
-    const std::string from = folder_ + "/" + sequence_.Name(number);
-    const std::string to = sequence_.Path(number);
+  const int64_t end = first_number_ + frames_;
+  for (int64_t number = first_number_; number < end; ++number) {
     std::error_code error;
-    if (!overwrite_ && fs::exists(to, error)) return PicturesAreThere(sequence_, number);
-    if (std::rename(from.c_str(), to.c_str()) != 0) return ErrnoStatus(errno, to);
+    const auto status = fs::status(sequence_.Path(number), error);
+    if (fs::is_directory(status)) {
+      return AlreadyExists(sequence_.Path(number) + ": is a folder; it can't be replaced");
+    }
+    if (!overwrite_ && fs::exists(status)) return PicturesAreThere(sequence_, number);
+  }
+  for (int64_t number = first_number_; number < end; ++number) {
+    const Status named =
+        MoveFile(folder_ + "/" + sequence_.Name(number), sequence_.Path(number), overwrite_);
+    if (named.ok()) continue;
+    // All or none; what was replaced is gone.
+    for (int64_t done = first_number_; !overwrite_ && done < number; ++done) {
+      std::error_code ignored;
+      fs::remove(sequence_.Path(done), ignored);
+    }
+    return named;
   }
   OCTO_ASSIGN_OR_RETURN(const std::vector<int64_t> numbers, sequence_.Numbers());
   if (static_cast<int64_t>(numbers.size()) > frames_) {

@@ -104,6 +104,31 @@ TEST(SequenceTest, PicturesThatAreThereAreKept) {
   EXPECT_TRUE(ReadImageFile(dir / "o_2.png").ok());
 }
 
+// All of them get their names, or none.
+TEST(SequenceTest, APictureThatAppearsMeanwhileStaysAlone) {
+  TempDir dir;
+  Ffmpeg(std::string(kVideo) + "-frames:v 3 -c:v ffv1 " + Quote(dir / "in.mkv"));
+  NearestUpscaler upscaler(2, 1, [&](int, const CancelToken&) {
+    std::ofstream(dir / "o_2.png") << "of someone else";
+    return OkStatus();
+  });
+  const auto report = RunPipeline(dir / "in.mkv", dir / "o_%d.png", upscaler, {});
+  EXPECT_EQ(report.status().code(), StatusCode::kAlreadyExists);
+  EXPECT_THAT(dir.Names(), ElementsAre("in.mkv", "o_2.png"));
+}
+
+TEST(SequenceTest, AFolderInPlaceOfAPictureReplacesNone) {
+  TempDir dir;
+  Ffmpeg(std::string(kVideo) + "-frames:v 3 -c:v ffv1 " + Quote(dir / "in.mkv"));
+  std::ofstream(dir / "o_1.png") << "old";
+  std::filesystem::create_directory(dir / "o_3.png");
+  PipelineOptions options;
+  options.writer.overwrite = true;
+  const auto report = Double(dir / "in.mkv", dir / "o_%d.png", options);
+  EXPECT_THAT(report.status().message(), HasSubstr("o_3.png: is a folder"));
+  EXPECT_EQ(std::filesystem::file_size(dir / "o_1.png"), 3u);
+}
+
 TEST(SequenceTest, FailureLeavesNothing) {
   TempDir dir;
   Ffmpeg(std::string(kVideo) + "-frames:v 3 -c:v ffv1 " + Quote(dir / "in.mkv"));

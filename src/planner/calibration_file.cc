@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -10,6 +9,7 @@
 #include <system_error>
 
 #include "base/partial_file.h"
+#include "base/user_folders.h"
 
 namespace octoscale {
 namespace {
@@ -59,11 +59,8 @@ EncoderRow ParseEncoder(const Json& json) {
 }  // namespace
 
 std::string CalibrationPath() {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  if (cache != nullptr && *cache != '\0') return std::string(cache) + "/octoscale/calibration.json";
-  const char* home = std::getenv("HOME");
-  if (home == nullptr || *home == '\0') return {};
-  return std::string(home) + "/.cache/octoscale/calibration.json";
+  const std::filesystem::path cache = UserCacheFolder();
+  return cache.empty() ? std::string() : (cache / "octoscale/calibration.json").string();
 }
 
 std::string CalibrationJson(const Calibration& calibration) {

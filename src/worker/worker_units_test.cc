@@ -1,7 +1,11 @@
 // Names, options, admission, budgets, the pool, the ZIP writer and the upscaler cache.
 #include <gtest/gtest.h>
+#include <libdeflate.h>
 
 #include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 #include "worker/admission.h"
 #include "worker/entry_names.h"
@@ -173,6 +177,39 @@ TEST(ZipWriterTest, WritesWhatAnyReaderFollows) {
   ASSERT_EQ(entries.size(), 2u);
   EXPECT_EQ(entries[0], std::make_pair(std::string("a.png"), content));
   EXPECT_EQ(entries[1].second, "");
+}
+
+// An answer of more than 4 GiB: 8 pictures of 16384x16384 can have as much. The pictures' bytes are
+// a hole in the file.
+TEST(ZipWriterTest, BeyondFourGibibytesAsZip64ForThreeReaders) {
+  const std::filesystem::path path =
+      std::filesystem::path(::testing::TempDir()) / "octoscale_zip64_test.zip";
+  const std::vector<uint8_t> zeros(1 << 20);
+  constexpr uint64_t kLarge = (uint64_t{4} << 30) + 5;
+  uint32_t crc = 0;
+  for (uint64_t done = 0; done < kLarge; done += zeros.size()) {
+    crc = libdeflate_crc32(crc, zeros.data(), std::min<uint64_t>(zeros.size(), kLarge - done));
+  }
+  ZipWriter writer;
+  {
+    std::ofstream file(path, std::ios::binary);
+    file << writer.EntryHeader("large.png", kLarge, crc);
+    file.seekp(static_cast<std::streamoff>(kLarge), std::ios::cur);
+    const std::string last = "123456789";  // its offset needs 64 bits
+    file << writer.EntryHeader("last.png",
+                               {reinterpret_cast<const uint8_t*>(last.data()), last.size()});
+    file << last << writer.End();
+    ASSERT_TRUE(file.flush());
+  }
+  const std::string quoted = "'" + path.string() + "'";
+  for (const std::string& command :
+       {"python3 -c 'import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); "
+        "sys.exit(z.testzip() is not None or z.getinfo(\"large.png\").file_size != " +
+            std::to_string(kLarge) + ")' " + quoted,
+        "unzip -tqq " + quoted, "test \"$(bsdtar -xOf " + quoted + " last.png)\" = 123456789"}) {
+    EXPECT_EQ(std::system(command.c_str()), 0) << command;
+  }
+  std::filesystem::remove(path);
 }
 
 TEST(ZipWriterTest, AnEmptyArchiveIsOneEndRecord) {

@@ -14,6 +14,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(UpscalePictureTest, SixteenBitsAndAlphaAreKept) {
   TemporaryFolder folder;
@@ -93,6 +94,19 @@ TEST(UpscalePictureTest, WebpKeepsItsAlpha) {
   ASSERT_TRUE(image->alpha.has_value());
   EXPECT_EQ(image->alpha->row(30)[5], 0);
   EXPECT_EQ(image->alpha->row(30)[75], 255);
+}
+
+TEST(UpscalePictureTest, SixteenBitsThatAreLostAreNamed) {
+  TemporaryFolder folder;
+  Ffmpeg({"-f", "lavfi", "-i", "testsrc2=size=16x16,format=rgb48", "-frames:v", "1",
+          folder / "in.png"});
+  const auto messages = [&](const std::string& output) {
+    const ProgramResult result = RunOctoscale({"upscale", folder / "in.png", "-o", output});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return result.err;
+  };
+  EXPECT_THAT(messages(folder / "out.webp"), HasSubstr("from 16 to 8 bits"));
+  EXPECT_THAT(messages(folder / "out.png"), Not(HasSubstr("8 bits")));
 }
 
 TEST(UpscalePictureTest, RefusalsNameTheRemedy) {
@@ -227,6 +241,14 @@ TEST_F(UpscaleFolderTest, RefusesWhatCannotWork) {
   EXPECT_EQ(exit_code(folder_ / "in/ignored", folder_ / "out"), 1);  // nothing in it
   EXPECT_EQ(exit_code(folder_ / "in", folder_ / "in/notes.txt"), 2);
   EXPECT_EQ(exit_code(folder_ / "in", folder_ / "in"), 2);
+  // The last event tells programs that nothing will follow.
+  for (const std::vector<std::string>& more :
+       {std::vector<std::string>{folder_ / "in/ignored"}, {folder_ / "in", "--start", "noon"}}) {
+    std::vector<std::string> arguments = {"upscale", "-o", folder_ / "out", "--progress", "json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const ProgramResult result = RunOctoscale(arguments);
+    EXPECT_EQ(nlohmann::json::parse(result.out, nullptr, false)["event"], "error") << result.out;
+  }
   EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));
 }
 

@@ -11,7 +11,8 @@ import unittest
 import warnings
 import zipfile
 
-from support import WAIT_S, Worker, enlarged, form, infer_body, main, make_png, read_png, rows_of
+from support import (WAIT_S, Worker, enlarged, form, infer_body, main, make_apng, make_png, read_png,
+                     rows_of)
 
 
 def run(*args, cwd=None, ok=True):
@@ -56,6 +57,19 @@ class CurlTest(unittest.TestCase):
             self.assertLess(int(uploaded), 1 << 20)
             with open(os.path.join(self.folder, "answer.json"), "rb") as file:
                 self.assertEqual(json.load(file)["status"], 413)
+
+
+class ApngTest(unittest.TestCase):
+    def test_the_default_picture_is_taken(self):
+        body, headers = form([("files", "moving.png", make_apng(6, 4, [1, 2, 3])),
+                              ("files", "still.png", make_png(6, 4, 1))])
+        with Worker() as worker:
+            status, _, answer = worker.request("POST", "/upscale_batch", body, headers)
+        self.assertEqual(status, 200)
+        with zipfile.ZipFile(io.BytesIO(answer)) as archive:
+            moving, still = (archive.read(name) for name in ("moving.png", "still.png"))
+        self.assertEqual(moving, still)
+        self.assertEqual(read_png(moving), (12, 8, enlarged(rows_of(6, 4, 1), 2)))
 
 
 class ZipReadersTest(unittest.TestCase):

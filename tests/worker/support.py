@@ -117,12 +117,35 @@ def rows_of(width, height, seed=0):
             for y in range(height)]
 
 
+def png_of(width, height, *chunks):
+    """An 8-bit RGB PNG of (kind, data) chunks, between the head and the end."""
+    head = (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in (head, *chunks, (b"IEND", b"")))
+
+
+def packed_rows(width, height, seed=0):
+    return zlib.compress(b"".join(b"\0" + row for row in rows_of(width, height, seed)), 1)
+
+
 def make_png(width, height, seed=0):
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    raw = b"".join(b"\0" + row for row in rows_of(width, height, seed))
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-            + chunk(b"IDAT", zlib.compress(raw, 1)) + chunk(b"IEND", b""))
+    return png_of(width, height, (b"IDAT", packed_rows(width, height, seed)))
+
+
+def make_apng(width, height, seeds):
+    """An animation; the default picture is its first frame (APNG 1.0)."""
+    chunks, number = [(b"acTL", struct.pack(">II", len(seeds), 0))], 0
+    for i, seed in enumerate(seeds):
+        control = struct.pack(">IIIIIHHBB", number, width, height, 0, 0, 1, 25, 0, 0)
+        number += 1
+        chunks.append((b"fcTL", control))
+        if i == 0:
+            chunks.append((b"IDAT", packed_rows(width, height, seed)))
+        else:
+            chunks.append((b"fdAT", struct.pack(">I", number) + packed_rows(width, height, seed)))
+            number += 1
+    return png_of(width, height, *chunks)
 
 
 def read_png(data):

@@ -197,28 +197,64 @@ TEST(WinogradInt16Test, AllCpuLevelsGiveTheSameBits) {
   }
 }
 
-// Inputs and weights at the edge of what int32 sums can hold.
+// Weights at the edge of what int32 sums can hold: inputs are at most 8191 times as large.
 TEST(WinogradInt16Test, WorstCaseSumsDoNotOverflow) {
-  ConvCase shape{.source_channels = {64, 32, 32, 32, 32},
-                 .width = 8,
-                 .rows = 4,
-                 .activation = false,
-                 .out_f32 = true};
+  const ConvCase shape{.source_channels = {64, 32, 32, 32, 32},
+                       .width = 8,
+                       .rows = 4,
+                       .activation = false,
+                       .out_f32 = true};
+  const ConvKernel& reference = SelectConvKernel(ConvMethod::kWinogradInt16, CpuLevel::kScalar);
+  ConvFixture fixture(shape, reference.method, 3);
+  std::vector<float> ones(size_t{9} * 192 * 64, 1.f);
+  ConvSpec spec = fixture.spec();
+  spec.weight = ones.data();
+  const PackedConv packed = reference.pack(spec).value();
+  const auto* u = reinterpret_cast<const int16_t*>(packed.weight.data());
+  for (int out = 0; out < 64; ++out) {
+    for (int k = 0; k < 36; ++k) {
+      int64_t sum = 0;
+      for (int in = 0; in < 192; ++in) {
+        sum += std::abs(u[((static_cast<size_t>(k) * 96 + in / 2) * 64 + out) * 2 + in % 2]);
+      }
+      ASSERT_LE(sum * 8191, std::numeric_limits<int32_t>::max());
+    }
+  }
+  // Equal inputs and equal weights: every product adds up.
+  for (size_t s = 0; s < shape.source_channels.size(); ++s) {
+    for (int y = 1; y <= shape.rows; ++y) {
+      for (int x = 0; x < shape.width; ++x) {
+        for (int c = 0; c < shape.source_channels[s]; ++c) fixture.source(s).Set(x, y, c, 100);
+      }
+    }
+  }
   for (const ConvKernel& kernel : ConvKernels()) {
     if (kernel.method != ConvMethod::kWinogradInt16 || kernel.level > DetectedCpuLevel()) continue;
-    ConvFixture fixture(shape, kernel.method, 3);
-    std::vector<float> ones(size_t{9} * 192 * 64, 1.f);
-    ConvSpec spec = fixture.spec();
-    spec.weight = ones.data();
-    const PackedConv packed = kernel.pack(spec).value();
-    for (int out = 0; out < 64; ++out) {
-      for (int k = 0; k < 36; ++k) {
-        int64_t sum = 0;
-        for (int in = 0; in < 192; ++in) {
-          const auto* u = reinterpret_cast<const int16_t*>(packed.weight.data());
-          sum += std::abs(u[((static_cast<size_t>(k) * 96 + in / 2) * 64 + out) * 2 + in % 2]);
+    TestTensor out = fixture.NewOutput();
+    fixture.Run(kernel, packed, &out);
+    for (int c = 0; c < 64; ++c) {
+      EXPECT_NEAR(out.Get(4, 2, c), spec.bias[c] + 9 * 192 * 100, 9 * 192 * 100 * 0.002)
+          << kernel.name;
+    }
+  }
+}
+
+TEST(WinogradInt16Test, NotFiniteStaysNotFiniteInItsTileOnly) {
+  for (const float bad :
+       {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    for (const ConvKernel& kernel : ConvKernels()) {
+      if (kernel.method != ConvMethod::kWinogradInt16 || kernel.level > DetectedCpuLevel())
+        continue;
+      ConvFixture fixture({.width = 40, .rows = 4, .out_f32 = true}, kernel.method, 5);
+      fixture.source(0).Set(18, 2, 5, bad);  // of the tile of columns 16 .. 19
+      const PackedConv packed = kernel.pack(fixture.spec()).value();
+      TestTensor out = fixture.NewOutput();
+      fixture.Run(kernel, packed, &out);
+      for (int y = 0; y < 4; ++y) {
+        for (int x = 0; x < 40; ++x) {
+          EXPECT_EQ(std::isfinite(out.Get(x, y, 7)), x < 16 || x >= 20)
+              << kernel.name << " " << x << " " << y;
         }
-        ASSERT_LE(sum * 8191, std::numeric_limits<int32_t>::max());
       }
     }
   }

@@ -64,9 +64,12 @@ struct SimdScalar {
                                 (static_cast<uint32_t>(static_cast<uint16_t>(p[1])) << 16));
   }
   static I BroadcastPair(const int16_t* p) { return LoadPairs(p); }
-  // acc + a.lo * b.lo + a.hi * b.hi
+  // acc + a.lo * b.lo + a.hi * b.hi, wrapping around as the x86 instructions do (only sums of
+  // values that are not finite are that large).
   static I Dot(I acc, I a, I b) {
-    return acc + static_cast<int16_t>(a) * static_cast<int16_t>(b) + (a >> 16) * (b >> 16);
+    const auto low = static_cast<uint32_t>(static_cast<int16_t>(a) * static_cast<int16_t>(b));
+    const auto high = static_cast<uint32_t>((a >> 16) * (b >> 16));
+    return static_cast<int32_t>(static_cast<uint32_t>(acc) + low + high);
   }
 };
 

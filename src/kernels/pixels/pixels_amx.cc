@@ -100,6 +100,8 @@ class InputTiles {
 
   // Tile numbers are part of the instructions: groups by twos.
   void Multiply() {
+    // GCC 12 believes that tileloadd reads nothing, so it could move Gather's stores past it.
+    __asm__ volatile("" ::: "memory");
     _tile_loadd(4, patches_, 64);
     const std::byte* w = conv_.tiles.data();
     for (int group = 0; group < groups_; group += 2, w += 4096) {

@@ -360,6 +360,14 @@ INSTANTIATE_TEST_SUITE_P(Formats, OutputTest,
                                             ::testing::Values(Sample::kU8, Sample::kU16,
                                                               Sample::kF32)));
 
+TEST(SelectPixelKernelsTest, PicksTheHighestLevelAllowed) {
+  EXPECT_EQ(SelectPixelKernels(CpuLevel::kScalar).level, CpuLevel::kScalar);
+  EXPECT_EQ(SelectPixelKernels(CpuLevel::kAvx2).level, CpuLevel::kAvx2);
+  EXPECT_EQ(SelectPixelKernels(CpuLevel::kAvx512).level, CpuLevel::kAvx512);
+  EXPECT_EQ(SelectPixelKernels(CpuLevel::kAvx512Bf16).level, CpuLevel::kAvx512);
+  EXPECT_EQ(SelectPixelKernels(CpuLevel::kAmx).level, CpuLevel::kAmx);
+}
+
 TEST(OutputTest, NotFiniteAndBlackAreReported) {
   const Picture in(9, 2, Sample::kU8);
   for (const PixelKernels* kernels : Runnable()) {
