@@ -60,11 +60,11 @@ double Rate(int threads, double seconds, double amount, const std::function<void
     std::latch start(threads);
     const auto run = [&](int t) {
       start.arrive_and_wait();
-      const double wall_begin = WallSeconds(), begin = ThreadSeconds();
+      const double wall_begin = WallSeconds(), begin = ThreadCpuSeconds();
       int64_t calls = 0;
       for (; calls == 0 || WallSeconds() - wall_begin < seconds / kWindows; ++calls) work(t);
       rates[static_cast<size_t>(t)] =
-          amount * static_cast<double>(calls) / std::max(1e-9, ThreadSeconds() - begin);
+          amount * static_cast<double>(calls) / std::max(1e-9, ThreadCpuSeconds() - begin);
     };
     std::vector<std::thread> others;
     for (int t = 1; t < threads; ++t) others.emplace_back(run, t);

@@ -2,21 +2,14 @@
 // while another program has the core, and many short runs, of which the fastest counts.
 #pragma once
 
-#include <time.h>
-
 #include <algorithm>
 #include <chrono>
+
+#include "base/process_usage.h"
 
 namespace octoscale::bench {
 
 constexpr int kRunsMin = 3;
-
-// Processor time that the calling thread has used.
-inline double ThreadSeconds() {
-  timespec time = {};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
-}
 
 inline double WallSeconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -28,9 +21,9 @@ double FastestSeconds(double seconds_total, Work&& work) {
   const double begin = WallSeconds();
   double fastest = 1e9;
   for (int run = 0; run < kRunsMin || WallSeconds() - begin < seconds_total; ++run) {
-    const double start = ThreadSeconds();
+    const double start = ThreadCpuSeconds();
     work();
-    fastest = std::min(fastest, ThreadSeconds() - start);
+    fastest = std::min(fastest, ThreadCpuSeconds() - start);
   }
   return fastest;
 }

@@ -1,7 +1,6 @@
 // Time and size of PNG encoders on given pictures: ours beside libpng at several settings.
 // Usage: png_bench PICTURE...   (PNG or JPEG; encoded as 8-bit RGB). Prints a Markdown table.
 #include <png.h>
-#include <time.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/process_usage.h"
 #include "image/image.h"
 
 namespace octoscale {
@@ -50,22 +50,15 @@ std::vector<uint8_t> EncodeWithLibpng(const Frame& frame, const LibpngSettings& 
   return out;
 }
 
-// CPU time of this thread, which other work on the machine hardly touches.
-double ThreadSeconds() {
-  timespec now = {};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
-
-// The best of several runs: noise only ever adds time.
+// The best of several runs, in processor time of this thread: noise only ever adds time.
 void PrintRow(const std::string& name, size_t raw_bytes, const Encoder& encode) {
   constexpr int kRuns = 7;
   double best_s = 1e9;
   size_t bytes = 0;
   for (int i = 0; i < kRuns; ++i) {
-    const double start_s = ThreadSeconds();
+    const double start_s = ThreadCpuSeconds();
     bytes = encode().size();
-    best_s = std::min(best_s, ThreadSeconds() - start_s);
+    best_s = std::min(best_s, ThreadCpuSeconds() - start_s);
   }
   std::printf("| %s | %.1f | %.0f | %.1f %% |\n", name.c_str(), best_s * 1e3,
               static_cast<double>(raw_bytes) / best_s / 1e6,

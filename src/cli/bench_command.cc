@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/process_usage.h"
 #include "cli/bench_journal.h"
 #include "cli/bench_video.h"
 #include "cli/commands.h"

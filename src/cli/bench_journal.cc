@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/process_usage.h"
 #include "base/temporary_folder.h"
-#include "engine/engine_speed.h"
 #include "pipeline/segment_sink.h"
 
 namespace octoscale {

@@ -3,6 +3,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/process_usage.h"
 #include "base/temporary_folder.h"
 #include "video/colour.h"
 #include "video/video_reader.h"

@@ -1,14 +1,11 @@
 #include "engine/engine_speed.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <ctime>
-#include <fstream>
 #include <span>
+
+#include "base/process_usage.h"
 
 namespace octoscale {
 
@@ -34,25 +31,6 @@ Result<EngineSpeed> MeasureEngine(Engine& engine, const std::vector<Frame>& fram
   speed.fps = static_cast<double>(speed.frames) / speed.seconds;
   speed.effective_gflops = speed.fps * engine.FlopsPerFrame(frames[0].size()) / 1e9;
   return speed;
-}
-
-double ProcessCpuSeconds() {
-  timespec time = {};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
-}
-
-double PeakRssMib() {
-  rusage usage = {};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024.0;
-}
-
-double RssMib() {
-  std::ifstream statm("/proc/self/statm");
-  int64_t pages_total = 0, pages_resident = 0;
-  statm >> pages_total >> pages_resident;
-  return static_cast<double>(pages_resident * sysconf(_SC_PAGESIZE)) / (1024.0 * 1024.0);
 }
 
 }  // namespace octoscale

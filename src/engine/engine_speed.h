@@ -22,11 +22,4 @@ struct EngineSpeed {
 Result<EngineSpeed> MeasureEngine(Engine& engine, const std::vector<Frame>& frames,
                                   double seconds_min, const CancelToken& cancel);
 
-// Processor time of the process so far, all threads, user and system.
-double ProcessCpuSeconds();
-
-// Largest resident memory of the process so far, and that of now, in MiB.
-double PeakRssMib();
-double RssMib();
-
 }  // namespace octoscale

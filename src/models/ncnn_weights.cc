@@ -6,6 +6,8 @@
 #include <cstring>
 #include <string>
 
+#include "base/half.h"
+
 namespace octoscale {
 namespace {
 
@@ -140,19 +142,6 @@ Result<std::vector<ConvWeights>> ReadNcnnWeights(const std::vector<ConvLayout>& 
   }
   OCTO_RETURN_IF_ERROR(reader.Finish());
   return weights;
-}
-
-float HalfToFloat(uint16_t bits) {
-  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000u) << 16;
-  const uint32_t exponent = (bits >> 10) & 0x1Fu;
-  const uint32_t mantissa = bits & 0x3FFu;
-  if (exponent == 0) {  // zero or subnormal: mantissa * 2^-24
-    const float value = std::ldexp(static_cast<float>(mantissa), -24);
-    return sign != 0 ? -value : value;
-  }
-  // Inf and NaN keep an exponent of all ones; others are rebiased from 15 to 127.
-  const uint32_t wide = exponent == 31 ? 255u : exponent + 112u;
-  return std::bit_cast<float>(sign | (wide << 23) | (mantissa << 13));
 }
 
 }  // namespace octoscale

@@ -24,7 +24,4 @@ Result<std::vector<ConvWeights>> ReadNcnnWeights(const std::vector<ConvLayout>& 
                                                  std::string_view bytes,
                                                  std::string_view file_name);
 
-// IEEE 754 binary16 bits to float; exact.
-float HalfToFloat(uint16_t bits);
-
 }  // namespace octoscale

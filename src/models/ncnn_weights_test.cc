@@ -23,20 +23,6 @@ std::string Bytes(bool fp16) {
   return model.Bin(fp16);
 }
 
-TEST(NcnnWeightsTest, HalfPrecisionIsExact) {
-  EXPECT_EQ(HalfToFloat(0x0000), 0.0f);
-  EXPECT_TRUE(std::signbit(HalfToFloat(0x8000)));
-  EXPECT_EQ(HalfToFloat(0x3C00), 1.0f);
-  EXPECT_EQ(HalfToFloat(0xC000), -2.0f);
-  EXPECT_EQ(HalfToFloat(0x3555), 0.333251953125f);
-  EXPECT_EQ(HalfToFloat(0x7BFF), 65504.0f);
-  EXPECT_EQ(HalfToFloat(0x0400), 0x1p-14f);       // smallest normal
-  EXPECT_EQ(HalfToFloat(0x0001), 0x1p-24f);       // smallest subnormal
-  EXPECT_EQ(HalfToFloat(0x83FF), -0x1.ff8p-15f);  // largest subnormal
-  EXPECT_EQ(HalfToFloat(0x7C00), std::numeric_limits<float>::infinity());
-  EXPECT_TRUE(std::isnan(HalfToFloat(0x7E00)));
-}
-
 TEST(NcnnWeightsTest, BothFormatsGiveTheSameWeights) {
   const auto half = ReadNcnnWeights(kLayouts, Bytes(true), "half.bin");
   const auto full = ReadNcnnWeights(kLayouts, Bytes(false), "full.bin");

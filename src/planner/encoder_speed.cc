@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "base/process_usage.h"
 #include "planner/stopwatch.h"
 #include "video/colour.h"
 

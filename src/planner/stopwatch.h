@@ -13,9 +13,6 @@ struct Times {
 
 Times Now();
 
-// Of the calling thread alone.
-double ThreadCpuSeconds();
-
 inline double PixelsOf(FrameSize size) { return static_cast<double>(size.width) * size.height; }
 
 }  // namespace octoscale

@@ -1,9 +1,6 @@
 #include "worker/info_routes.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -151,14 +148,6 @@ Response ModelReady(const WorkerContext& context, const RequestHead& head) {
 }  // namespace
 
 std::string_view WorkerVersion() { return OCTOSCALE_VERSION; }
-
-double ResidentBytes() {
-  std::ifstream statm("/proc/self/statm");
-  double total_pages = 0;
-  double resident_pages = 0;
-  statm >> total_pages >> resident_pages;
-  return statm ? resident_pages * static_cast<double>(sysconf(_SC_PAGESIZE)) : 0;
-}
 
 void AddInfoRoutes(WorkerContext* context, http::Router* router) {
   constexpr bool kOpen = true;  // probes carry no token

@@ -17,7 +17,4 @@ std::string_view OpenApiJson();
 // Version of the program, e.g. "0.1.0".
 std::string_view WorkerVersion();
 
-// Resident memory of this process in bytes; 0 when it can't be read.
-double ResidentBytes();
-
 }  // namespace octoscale::worker

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <ctime>
 
 #include "base/clock.h"
 #include "base/cpu.h"
+#include "base/process_usage.h"
 
 namespace octoscale::worker {
 namespace {
@@ -27,12 +27,6 @@ SchedulerMetrics MakeSchedulerMetrics(metrics::Registry* r) {
   m.inference_seconds = &r->AddHistogram("octoscale_inference_seconds", "Time of one batch.",
                                          metrics::SecondsBuckets());
   return m;
-}
-
-double ThreadCpuSeconds() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
 }  // namespace

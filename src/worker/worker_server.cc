@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/process_usage.h"
 #include "worker/image_handler.h"
 #include "worker/infer_handler.h"
 #include "worker/info_routes.h"
@@ -76,7 +77,7 @@ void AddReaders(WorkerContext* context, metrics::Registry* registry) {
   registry->AddReader("octoscale_output_bytes", "Bytes of results not yet sent.",
                       [context] { return static_cast<double>(context->scheduler.output_bytes()); });
   registry->AddReader("octoscale_resident_bytes", "Resident memory of the process.",
-                      [] { return ResidentBytes(); });
+                      [] { return RssMib() * 1024 * 1024; });
   registry->AddReader("octoscale_ready", "1 when the worker takes requests.",
                       [context] { return context->stage == LifeStage::kReady ? 1.0 : 0.0; });
 }

@@ -1,6 +1,6 @@
-#include "kernels/storage.h"
+#include "base/half.h"
 
-namespace octoscale::kernels {
+namespace octoscale {
 
 uint16_t FloatToHalf(float value) {
   uint32_t bits;
@@ -49,4 +49,4 @@ float HalfToFloat(uint16_t half) {
   return value;
 }
 
-}  // namespace octoscale::kernels
+}  // namespace octoscale
