@@ -15,7 +15,7 @@ namespace octoscale {
 struct VideoSpeed {
   FrameSize input_size;
   PipelineReport report;
-  EngineSpeed engine;      // on the first frames of the same video
+  EngineSpeed engine;      // on frames from all over the same video
   double cpu_seconds = 0;  // of the whole process, while the video was made
   // What share of the engine's speed the CPU time of all parts together allows: the engine's CPU
   // time for a frame over that of the whole.
@@ -25,8 +25,8 @@ struct VideoSpeed {
   std::vector<double> rss_mib;
 };
 
-// Upscales `input` into a temporary file, which is removed, and runs the engine alone on the first
-// frames of `input` for half of `seconds_min` before and after, since machines get slower and
+// Upscales `input` into a temporary file, which is removed, and runs the engine alone on frames
+// from all over `input` for half of `seconds_min` before and after, since machines get slower and
 // faster.
 Result<VideoSpeed> BenchVideo(const std::string& input, EngineUpscaler& upscaler,
                               const PipelineOptions& options, double seconds_min,
