@@ -56,6 +56,7 @@ Dispatcher::~Dispatcher() {
   client_->Wake();
   thread_.join();
   FailAll(Cancelled("stopped on request"));
+  Deliver();
 }
 
 void Dispatcher::Post(std::function<void()> task) {
@@ -125,7 +126,9 @@ void Dispatcher::Run() {
         CheckJobs(now);
         next_look = now + kTick;
       }
+      Deliver();
       client_->Poll(kTick);
+      Deliver();
     } catch (const std::bad_alloc&) {
       FailAll(ResourceExhausted("out of memory; use smaller batches or fewer workers"));
     }
@@ -186,8 +189,18 @@ uint64_t Dispatcher::AnswerBytes(const Job& job) const {
 
 void Dispatcher::Finish(Job* job, JobOutcome outcome) {
   DropAttempts([job](const Attempt& attempt) { return attempt.job == job; }, {});
-  job->promise.set_value(std::move(outcome));
-  jobs_.remove_if([job](const Job& other) { return &other == job; });
+  job->outcome = std::move(outcome);
+  const auto at = std::find_if(jobs_.begin(), jobs_.end(),
+                               [job](const Job& other) { return &other == job; });
+  finished_.splice(finished_.end(), jobs_, at);
+}
+
+// Wakes the callers of what is finished, after the reports say so.
+void Dispatcher::Deliver() {
+  if (finished_.empty()) return;
+  PublishReports();
+  for (Job& job : finished_) job.promise.set_value(std::move(job.outcome));
+  finished_.clear();
 }
 
 void Dispatcher::CheckJobs(Clock::time_point now) {

@@ -82,6 +82,7 @@ class Dispatcher {
   // Its process ended; it may come back with SetAddress() unless `for_good`.
   void SetGone(size_t worker, const std::string& reason, bool for_good);
 
+  // Has every batch whose outcome was handed out.
   std::vector<WorkerReport> Reports() const;
 
  private:
@@ -130,6 +131,7 @@ class Dispatcher {
     int lost = 0;      // attempts whose worker was lost meanwhile
     Clock::time_point not_before{};
     std::string last_error;
+    JobOutcome outcome;  // once finished
   };
 
   struct Attempt {
@@ -190,6 +192,7 @@ class Dispatcher {
                     const std::function<void(const Attempt&)>& then);
   void ForgetAttempt(const Attempt& attempt);
   void Finish(Job* job, JobOutcome outcome);
+  void Deliver();
   void FailAll(const Status& status);
   uint64_t AnswerBytes(const Job& job) const;
 
@@ -198,7 +201,8 @@ class Dispatcher {
   const TraceId trace_;
 
   std::vector<Worker> workers_;
-  std::list<Job> jobs_;  // in the order submitted
+  std::list<Job> jobs_;      // in the order submitted
+  std::list<Job> finished_;  // their callers still wait
   std::map<RequestId, Attempt> attempts_;
   HedgePolicy hedging_;
   std::optional<WorkerIdentity> reference_;

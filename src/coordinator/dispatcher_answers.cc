@@ -102,7 +102,6 @@ void Dispatcher::OnGoodAnswer(const Attempt& attempt, http::ClientAnswer answer,
   worker.report.busy_seconds += seconds;
   starved_since_.reset();
   Finish(attempt.job, {OkStatus(), false, std::move(answer.body), pixel_offset});
-  PublishReports();
 }
 
 void Dispatcher::OnHttpError(const Attempt& attempt, const http::ClientAnswer& answer) {

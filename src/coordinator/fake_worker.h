@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <charconv>
+#include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -32,6 +34,7 @@ enum class Fault {
   kNoInferHeader,
   kOtherNetwork,
   kHang,
+  kLate,  // 504 at the end of X-Deadline-Ms
   kClose,
 };
 
@@ -41,6 +44,10 @@ struct FakeWorkerSpec {
   std::string platform = "octoscale";
   std::string token = {};
   int model_status = 200;  // of GET /v2/models/{model}
+  int retry_after_s = 0;   // of kBusy503
+  // Limits of a request, told and kept; 0: none.
+  int frames_max = 0;
+  uint64_t body_bytes_max = 0;
   std::chrono::milliseconds delay{0};
   // What to do with the inference request of this number (from 0) and these pixels.
   std::function<Fault(int number, std::span<const uint8_t> pixels)> fault = {};
@@ -55,7 +62,12 @@ class FakeWorker {
     router.AddGet(
         "/v2/health/live", [](const auto&) { return Json(200, "{}"); }, true);
     router.AddGet(
-        "/v2/health/ready", [](const auto&) { return Json(200, "{}"); }, true);
+        "/v2/health/ready",
+        [this](const auto&) {
+          ++readiness_asked_;
+          return Json(ready_status_, "{}");
+        },
+        true);
     router.AddGet("/v2/models/{model}", [this](const auto& head) { return ModelInfo(head); });
     router.Add({"POST", "/v2/models/{model}/infer",
                 [this] { return std::make_shared<Handler>(this); }, 64 << 20, false});
@@ -67,8 +79,11 @@ class FakeWorker {
   ~FakeWorker() { server_->Stop(); }
 
   std::string url() const { return "http://127.0.0.1:" + std::to_string(server_->port()); }
-  int requests() const { return requests_; }
+  int requests() const { return requests_; }  // for inference
   int frames() const { return frames_; }
+  // Of GET /v2/health/ready.
+  void set_ready_status(int status) { ready_status_ = status; }
+  int readiness_asked() const { return readiness_asked_; }
   std::string last_trace() const {
     const std::lock_guard lock(mutex_);
     return last_trace_;
@@ -84,9 +99,15 @@ class FakeWorker {
     if (spec_.model_status != 200) {
       return http::ToResponse(http::Problem::Make(spec_.model_status, "no such thing"));
     }
+    std::string limits;
+    if (spec_.frames_max > 0) limits += ",\"frames_max\":" + std::to_string(spec_.frames_max);
+    if (spec_.body_bytes_max > 0) {
+      limits += ",\"body_bytes_max\":" + std::to_string(spec_.body_bytes_max);
+    }
     return Json(200, "{\"name\":\"fake\",\"platform\":\"" + spec_.platform +
                          "\",\"parameters\":{\"octoscale_version\":\"" + spec_.version +
-                         "\",\"fingerprints\":{\"2\":\"" + spec_.fingerprint + "\"}}}");
+                         "\",\"fingerprints\":{\"2\":\"" + spec_.fingerprint + "\"}" + limits +
+                         "}}");
   }
 
   bool Allowed(const http::RequestHead& head) const {
@@ -115,6 +136,8 @@ class FakeWorker {
       exchange_ = std::move(exchange);
       const std::string length(head.Header("Inference-Header-Content-Length"));
       json_bytes_ = static_cast<size_t>(std::atoi(length.c_str()));
+      deadline_ =
+          std::chrono::milliseconds(std::atoi(std::string(head.Header("X-Deadline-Ms")).c_str()));
       const std::lock_guard lock(worker_->mutex_);
       worker_->last_trace_ = head.Header("traceparent");
       return std::nullopt;
@@ -127,6 +150,7 @@ class FakeWorker {
       if (worker_->spec_.delay.count() > 0) std::this_thread::sleep_for(worker_->spec_.delay);
       const int number = worker_->requests_++;
       const std::span<const uint8_t> pixels = std::span(body_).subspan(json_bytes_);
+      if (TooLarge()) return Refuse(413);
       const auto& choose = worker_->spec_.fault;
       Answer(choose ? choose(number, pixels) : Fault::kNone, pixels);
     }
@@ -139,13 +163,26 @@ class FakeWorker {
       exchange_->Send(http::ToResponse(problem));
     }
 
+    std::string HeadJson() const {
+      return {body_.begin(), body_.begin() + static_cast<ptrdiff_t>(json_bytes_)};
+    }
+
+    bool TooLarge() const {
+      const FakeWorkerSpec& spec = worker_->spec_;
+      return (spec.frames_max > 0 && ShapeOf(HeadJson())[0] > spec.frames_max) ||
+             (spec.body_bytes_max > 0 && body_.size() > spec.body_bytes_max);
+    }
+
     void Answer(Fault fault, std::span<const uint8_t> pixels) {
       if (fault == Fault::kError500) return Refuse(500);
-      if (fault == Fault::kBusy503) return Refuse(503, 0);
+      if (fault == Fault::kBusy503) return Refuse(503, worker_->spec_.retry_after_s);
       if (fault == Fault::kBadRequest422) return Refuse(422);
       if (fault == Fault::kHang) return;  // the exchange is never ended
+      if (fault == Fault::kLate) {
+        return exchange_->SetDeadline(std::chrono::steady_clock::now() + deadline_);
+      }
       if (fault == Fault::kClose) return exchange_->Abort();
-      const std::string json(body_.begin(), body_.begin() + static_cast<ptrdiff_t>(json_bytes_));
+      const std::string json = HeadJson();
       const std::vector<int> shape = ShapeOf(json);
       const bool wide = json.find("UINT16") != std::string::npos;
       std::vector<uint8_t> out = Enlarge(pixels, shape, wide ? 2 : 1);
@@ -203,12 +240,15 @@ class FakeWorker {
     FakeWorker* const worker_;
     std::shared_ptr<http::Exchange> exchange_;
     size_t json_bytes_ = 0;
+    std::chrono::milliseconds deadline_{0};
     std::vector<uint8_t> body_;
   };
 
   const FakeWorkerSpec spec_;
   std::atomic<int> requests_{0};
   std::atomic<int> frames_{0};
+  std::atomic<int> ready_status_{200};
+  std::atomic<int> readiness_asked_{0};
   mutable std::mutex mutex_;
   std::string last_trace_;
   std::unique_ptr<http::Server> server_;

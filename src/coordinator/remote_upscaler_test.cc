@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <functional>
+#include <future>
 #include <thread>
 
 #include "coordinator/fake_worker.h"
@@ -13,6 +16,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 Frame TestFrame(int number, FrameSize size = {10, 6}, SampleType type = SampleType::kU8) {
@@ -65,6 +69,10 @@ class RemoteUpscalerTest : public testing::Test {
 
   Status Connect() {
     options_.dispatch.model = "fake";
+    options_.dispatch.on_event = [this](const std::string& line) {
+      const std::lock_guard lock(mutex_);
+      events_ += line + '\n';
+    };
     options_.dispatch.on_refused = [this](const std::string& text) {
       const std::lock_guard lock(mutex_);
       refused_.push_back(text);
@@ -100,12 +108,32 @@ class RemoteUpscalerTest : public testing::Test {
     const std::lock_guard lock(mutex_);
     return refused_;
   }
+  std::string events() {
+    const std::lock_guard lock(mutex_);
+    return events_;
+  }
+
+  // False when `condition` doesn't come true within the tests' patience.
+  static bool Wait(const std::function<bool()>& condition) {
+    for (int tries = 0; tries < 12'000; ++tries) {
+      if (condition()) return true;
+      std::this_thread::sleep_for(milliseconds(5));
+    }
+    return false;
+  }
+
+  int Requests() const {
+    int requests = 0;
+    for (const auto& worker : workers_) requests += worker->requests();
+    return requests;
+  }
 
   RemoteOptions options_;
   std::vector<std::unique_ptr<FakeWorker>> workers_;
   std::vector<std::string> urls_;
   std::mutex mutex_;
   std::vector<std::string> refused_;
+  std::string events_;
   std::unique_ptr<RemoteUpscaler> upscaler_;
 };
 
@@ -123,6 +151,15 @@ TEST_F(RemoteUpscalerTest, ManyWorkersGiveTheFramesOfEachBatch) {
     frames += report.frames;
   }
   EXPECT_EQ(frames, 240);
+}
+
+TEST_F(RemoteUpscalerTest, ReportsHaveEveryBatchThatCameBack) {
+  Add();
+  ASSERT_TRUE(Connect().ok());
+  for (int batches = 1; batches <= 200; ++batches) {
+    ASSERT_TRUE(upscaler_->Upscale(Batch(batches, 1), {}).ok());
+    ASSERT_EQ(upscaler_->Reports()[0].batches, batches);
+  }
 }
 
 TEST_F(RemoteUpscalerTest, OneFrameAndAShortBatchAreOrdinary) {
