@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <utility>
@@ -25,6 +26,8 @@ Result<std::string> OwnPath() {
 }
 
 std::vector<std::string> SpawnArguments(const RemoteFlags& flags, const EngineFlags& engine) {
+  // The deadline that comes with each batch is to be the shorter one.
+  const double request_timeout_s = std::min(flags.worker_deadline_s + 10, kTimeMax);
   std::vector<std::string> args = {"-m",
                                    engine.model,
                                    "-s",
@@ -32,7 +35,9 @@ std::vector<std::string> SpawnArguments(const RemoteFlags& flags, const EngineFl
                                    "-b",
                                    std::to_string(std::min(engine.batch_size, 64)),
                                    "--codec-threads",
-                                   "1"};
+                                   "1",
+                                   "--request-timeout",
+                                   std::to_string(request_timeout_s)};
   if (engine.precision != "auto") {
     args.insert(args.end(), {"--precision", engine.precision});
   }

@@ -190,8 +190,8 @@ uint64_t Dispatcher::AnswerBytes(const Job& job) const {
 void Dispatcher::Finish(Job* job, JobOutcome outcome) {
   DropAttempts([job](const Attempt& attempt) { return attempt.job == job; }, {});
   job->outcome = std::move(outcome);
-  const auto at = std::find_if(jobs_.begin(), jobs_.end(),
-                               [job](const Job& other) { return &other == job; });
+  const auto at =
+      std::find_if(jobs_.begin(), jobs_.end(), [job](const Job& other) { return &other == job; });
   finished_.splice(finished_.end(), jobs_, at);
 }
 
@@ -223,9 +223,7 @@ void Dispatcher::CheckStarved(Clock::time_point now) {
   }
   const bool refused = AllRefused();
   bool usable = false;
-  for (const Worker& worker : workers_) {
-    usable |= worker.state == State::kUp && worker.paused_until <= now;
-  }
+  for (const Worker& worker : workers_) usable |= TakesWork(worker, now);
   for (const auto& [id, attempt] : attempts_) {
     usable = true;
     if (now - attempt.start > kRunningWell) starved_since_.reset();
@@ -271,6 +269,10 @@ double Dispatcher::SecondsUntilDone(const Worker& worker, int frames, Clock::tim
   return per_frame * (worker.frames + frames);
 }
 
+bool Dispatcher::TakesWork(const Worker& worker, Clock::time_point now) {
+  return worker.state == State::kUp && worker.paused_until <= now && !worker.doubted;
+}
+
 // The worker that would be done first, if it has room for another batch: it can be right to wait
 // for a fast one instead of taking a slow one. Workers that already failed at this batch come last.
 std::optional<size_t> Dispatcher::Pick(const Job& job, Clock::time_point now) const {
@@ -279,7 +281,7 @@ std::optional<size_t> Dispatcher::Pick(const Job& job, Clock::time_point now) co
   double best_seconds = 0;
   for (size_t i = 0; i < workers_.size(); ++i) {
     const Worker& worker = workers_[i];
-    if (worker.state != State::kUp || worker.paused_until > now) continue;
+    if (!TakesWork(worker, now)) continue;
     const bool fresh = std::find(job.tried.begin(), job.tried.end(), i) == job.tried.end();
     if (best_fresh && !fresh) continue;
     const double seconds = SecondsUntilDone(worker, job.tensor.frames, now);
@@ -314,7 +316,7 @@ void Dispatcher::Send(Job* job, size_t index, bool hedge, Clock::time_point now)
   request.fields.push_back({"traceparent", attempt.trace});
   request.body.push_back(http::BodyPiece::Own(json));
   request.body.push_back({job->tensor.pixels, job->tensor.bytes()});
-  request.timeout = options_.batch_deadline;
+  request.timeout = options_.batch_deadline + options_.deadline_grace;
   request.answer_bytes_max = AnswerBytes(*job) + 64 * 1024;
 
   // Workers compute one batch after the other: a batch's time counts from the end of the one

@@ -35,8 +35,10 @@ struct DispatcherOptions {
   int batches_per_worker = 2;
   // With no worker to send to, wait this long and then fail.
   std::chrono::milliseconds worker_timeout{60'000};
-  // For one batch on one worker; sent along as X-Deadline-Ms.
+  // For one batch on one worker; sent along as X-Deadline-Ms, and the worker answers 504 then.
   std::chrono::milliseconds batch_deadline{300'000};
+  // How much longer that answer may take: the request's way there, and its own way back.
+  std::chrono::milliseconds deadline_grace{5'000};
   // A busy worker that sent nothing for so long is asked whether it lives, and has as long again
   // for the answer.
   std::chrono::milliseconds liveness_interval{3'000};
@@ -110,6 +112,7 @@ class Dispatcher {
     WorkerIdentity identity;
     std::optional<RequestId> join_request;
     std::optional<RequestId> live_request;
+    bool doubted = false;  // missed an answer; sent nothing until it says that it lives
     Clock::time_point paused_until{};
     Clock::time_point last_heard{};
     Clock::time_point last_done{};  // since when it computes what it has, or is idle
@@ -168,6 +171,7 @@ class Dispatcher {
   void Admit(size_t index);
   void EndGathering(Clock::time_point now);
   void CheckAlive(size_t index, Clock::time_point now);
+  void AskWhetherAlive(size_t index);
   void MarkDown(size_t index, const std::string& reason);
   void Refuse(size_t index, const std::string& reason);
   void DropRequests(Worker* worker);
@@ -180,6 +184,7 @@ class Dispatcher {
   void CheckStarved(Clock::time_point now);
   void StartJobs(Clock::time_point now);
   void StartHedges(Clock::time_point now);
+  static bool TakesWork(const Worker& worker, Clock::time_point now);
   std::optional<size_t> Pick(const Job& job, Clock::time_point now) const;
   double SecondsUntilDone(const Worker& worker, int frames, Clock::time_point now) const;
   void Send(Job* job, size_t index, bool hedge, Clock::time_point now);
@@ -187,6 +192,7 @@ class Dispatcher {
   void OnGoodAnswer(const Attempt& attempt, http::ClientAnswer answer, size_t pixel_offset);
   void OnHttpError(const Attempt& attempt, const http::ClientAnswer& answer);
   void OnTransportError(const Attempt& attempt, const http::ClientAnswer& answer);
+  void OnLate(const Attempt& attempt, const std::string& reason);
   void AttemptFailed(const Attempt& attempt, Blame blame, const std::string& reason);
   void DropAttempts(const std::function<bool(const Attempt&)>& which,
                     const std::function<void(const Attempt&)>& then);

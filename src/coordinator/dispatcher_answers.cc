@@ -125,8 +125,7 @@ void Dispatcher::OnHttpError(const Attempt& attempt, const http::ClientAnswer& a
       return MarkDown(attempt.worker, "it no longer has the model (" + reason + ")");
     case 408:
     case 504:
-      worker.speed.Add(attempt.queued_frames, Seconds(options_.batch_deadline));
-      return AttemptFailed(attempt, Blame::kWorker, "it missed the deadline (" + reason + ")");
+      return OnLate(attempt, "it missed the deadline (" + reason + ")");
     default:
       break;
   }
@@ -149,6 +148,11 @@ void Dispatcher::OnTransportError(const Attempt& attempt, const http::ClientAnsw
     case ClientFailure::kTls:
       AttemptFailed(attempt, Blame::kNobody, reason);
       break;
+    case ClientFailure::kTimeout:
+      // Its other batches may be well: whether it lives decides about those.
+      workers_[attempt.worker].doubted = true;
+      AskWhetherAlive(attempt.worker);
+      return OnLate(attempt, "no answer in time (" + reason + ")");
     case ClientFailure::kTooLarge:
     case ClientFailure::kProtocol:
       AttemptFailed(attempt, Blame::kAnswer, reason);
@@ -157,6 +161,11 @@ void Dispatcher::OnTransportError(const Attempt& attempt, const http::ClientAnsw
       AttemptFailed(attempt, Blame::kWorker, reason);
   }
   MarkDown(attempt.worker, reason);
+}
+
+void Dispatcher::OnLate(const Attempt& attempt, const std::string& reason) {
+  workers_[attempt.worker].speed.Add(attempt.queued_frames, Seconds(Clock::now() - attempt.start));
+  AttemptFailed(attempt, Blame::kWorker, reason);
 }
 
 // The attempt is forgotten already. Sends the batch again, on another worker if there is one, or

@@ -228,9 +228,14 @@ void Dispatcher::EndGathering(Clock::time_point now) {
 
 // A stopped process, a pulled cable: the connection stays open and nothing comes.
 void Dispatcher::CheckAlive(size_t index, Clock::time_point now) {
+  const Worker& worker = workers_[index];
+  if (worker.attempts == 0 || now - worker.last_heard < options_.liveness_interval) return;
+  AskWhetherAlive(index);
+}
+
+void Dispatcher::AskWhetherAlive(size_t index) {
   Worker& worker = workers_[index];
-  if (worker.attempts == 0 || worker.live_request) return;
-  if (now - worker.last_heard < options_.liveness_interval) return;
+  if (worker.live_request) return;
   http::ClientRequest request = GetRequest(worker, "/v2/health/live");
   request.connect_timeout = options_.liveness_interval;
   request.timeout = options_.liveness_interval;
@@ -238,11 +243,12 @@ void Dispatcher::CheckAlive(size_t index, Clock::time_point now) {
       client_->Start(std::move(request), [this, index](const http::ClientAnswer& answer) {
         Worker& asked = workers_[index];
         asked.live_request.reset();
+        look_ = true;
         if (answer.failure == http::ClientFailure::kNone && answer.status == 200) {
           asked.last_heard = Clock::now();
+          asked.doubted = false;
           return;
         }
-        look_ = true;
         MarkDown(index, "it doesn't answer whether it lives: " +
                             (answer.error.empty() ? StatusText(answer) : answer.error));
       });
@@ -253,6 +259,7 @@ void Dispatcher::DropRequests(Worker* worker) {
   if (worker->live_request) client_->Cancel(*worker->live_request);
   worker->join_request.reset();
   worker->live_request.reset();
+  worker->doubted = false;
 }
 
 // Opens the breaker: nothing is sent until the worker says again that it is ready. What it had goes

@@ -396,6 +396,41 @@ TEST_F(RemoteUpscalerTest, ABatchPastItsDeadlineGoesToAnotherWorker) {
   ExpectGoodBatches(4);
 }
 
+// Workers keep the deadline and answer 504: the worker is fine, and so is what else it has.
+TEST_F(RemoteUpscalerTest, AWorkerThatSaysThatABatchIsLateStaysUp) {
+  FakeWorkerSpec late;
+  late.fault = [](int number, std::span<const uint8_t>) {
+    return number == 0 ? Fault::kLate : Fault::kNone;
+  };
+  Add(late);
+  options_.dispatch.batch_deadline = milliseconds(300);
+  ASSERT_TRUE(Connect().ok());
+  const auto out = upscaler_->Upscale(Batch(0, 8), {});
+  ASSERT_TRUE(out.ok()) << out.status().message();
+  EXPECT_EQ(workers_[0]->requests(), 2);
+  EXPECT_EQ(upscaler_->Reports()[0].retries, 1);
+  EXPECT_THAT(events(), HasSubstr("it missed the deadline (HTTP 504"));
+  EXPECT_THAT(events(), Not(HasSubstr("is down")));
+}
+
+// And one that forgets a batch but says that it lives.
+TEST_F(RemoteUpscalerTest, ABatchWithoutAnAnswerCostsTheBatchOnly) {
+  FakeWorkerSpec forgetful;
+  forgetful.fault = [](int number, std::span<const uint8_t>) {
+    return number == 0 ? Fault::kHang : Fault::kNone;
+  };
+  Add(forgetful);
+  options_.dispatch.batch_deadline = milliseconds(300);
+  options_.dispatch.deadline_grace = milliseconds(200);
+  ASSERT_TRUE(Connect().ok());
+  const auto out = upscaler_->Upscale(Batch(0, 8), {});
+  ASSERT_TRUE(out.ok()) << out.status().message();
+  EXPECT_EQ(workers_[0]->requests(), 2);
+  EXPECT_EQ(upscaler_->Reports()[0].retries, 1);
+  EXPECT_THAT(events(), HasSubstr("no answer in time"));
+  EXPECT_THAT(events(), Not(HasSubstr("is down")));
+}
+
 TEST_F(RemoteUpscalerTest, AFileOfCertificatesThatIsNotThereIsRefused) {
   Add();
   options_.dispatch.ca_path = "/nonexistent/ca.pem";
