@@ -76,9 +76,16 @@ std::vector<WorkerReport> Dispatcher::Reports() const {
   return reports_;
 }
 
+RequestLimits Dispatcher::Limits() const {
+  const std::lock_guard lock(mutex_);
+  return limits_;
+}
+
 void Dispatcher::PublishReports() {
   std::vector<WorkerReport> reports;
+  RequestLimits limits;
   for (const Worker& worker : workers_) {
+    if (worker.was_up && worker.state != State::kRefused) limits.Narrow(worker.identity.limits);
     WorkerReport report = worker.report;
     switch (worker.state) {
       case State::kUp:
@@ -99,6 +106,7 @@ void Dispatcher::PublishReports() {
   }
   const std::lock_guard lock(mutex_);
   reports_ = std::move(reports);
+  limits_ = limits;
 }
 
 // Between nothing and `most`: retries of many batches must not come in step.
@@ -274,7 +282,8 @@ bool Dispatcher::TakesWork(const Worker& worker, Clock::time_point now) {
 }
 
 // The worker that would be done first, if it has room for another batch: it can be right to wait
-// for a fast one instead of taking a slow one. Workers that already failed at this batch come last.
+// for a fast one instead of taking a slow one. Workers that already failed at this batch, or would
+// refuse it for its size, come last.
 std::optional<size_t> Dispatcher::Pick(const Job& job, Clock::time_point now) const {
   std::optional<size_t> best;
   bool best_fresh = false;
@@ -282,7 +291,9 @@ std::optional<size_t> Dispatcher::Pick(const Job& job, Clock::time_point now) co
   for (size_t i = 0; i < workers_.size(); ++i) {
     const Worker& worker = workers_[i];
     if (!TakesWork(worker, now)) continue;
-    const bool fresh = std::find(job.tried.begin(), job.tried.end(), i) == job.tried.end();
+    const bool fits =
+        job.tensor.frames <= worker.identity.limits.FramesThatFit(job.tensor.frame_bytes());
+    const bool fresh = fits && std::find(job.tried.begin(), job.tried.end(), i) == job.tried.end();
     if (best_fresh && !fresh) continue;
     const double seconds = SecondsUntilDone(worker, job.tensor.frames, now);
     const bool better =

@@ -84,6 +84,10 @@ class Dispatcher {
   // Its process ended; it may come back with SetAddress() unless `for_good`.
   void SetGone(size_t worker, const std::string& reason, bool for_good);
 
+  // What every worker takes that joined and was not refused. Larger tensors are sent too, to one
+  // that takes them if there is any.
+  RequestLimits Limits() const;
+
   // Has every batch whose outcome was handed out.
   std::vector<WorkerReport> Reports() const;
 
@@ -169,6 +173,7 @@ class Dispatcher {
   void OnIdentity(size_t index, const http::ClientAnswer& answer);
   void Joined(size_t index, WorkerIdentity identity);
   void Admit(size_t index);
+  void AnnounceReady();
   void EndGathering(Clock::time_point now);
   void CheckAlive(size_t index, Clock::time_point now);
   void AskWhetherAlive(size_t index);
@@ -222,6 +227,7 @@ class Dispatcher {
   mutable std::mutex mutex_;
   std::vector<std::function<void()>> inbox_;
   std::vector<WorkerReport> reports_;
+  RequestLimits limits_;
   bool stopping_ = false;
   std::promise<Result<WorkerIdentity>> ready_;
   std::shared_future<Result<WorkerIdentity>> ready_future_;

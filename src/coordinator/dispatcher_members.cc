@@ -165,6 +165,7 @@ void Dispatcher::Joined(size_t index, WorkerIdentity identity) {
   if (gathering_) return;
   if (!reference_) reference_ = worker.identity;
   Admit(index);
+  AnnounceReady();
 }
 
 // Takes the worker in if it is like the others.
@@ -191,10 +192,15 @@ void Dispatcher::Admit(size_t index) {
   Event(worker.name + (worker.was_up ? ": is back" : ": joined, " + found.fingerprint));
   worker.was_up = true;
   PublishReports();
-  if (!ready_set_) {
-    ready_set_ = true;
-    ready_.set_value(*reference_);
-  }
+}
+
+// Once all that are there together are in, so that what they take is known.
+void Dispatcher::AnnounceReady() {
+  const bool any_up = std::any_of(workers_.begin(), workers_.end(),
+                                  [](const Worker& worker) { return worker.state == State::kUp; });
+  if (ready_set_ || !any_up) return;
+  ready_set_ = true;
+  ready_.set_value(*reference_);
 }
 
 // The identity that most of the first workers share is the one that all must have; the first named
@@ -224,6 +230,7 @@ void Dispatcher::EndGathering(Clock::time_point now) {
   for (size_t i = 0; i < workers_.size(); ++i) {
     if (workers_[i].state == State::kCandidate) Admit(i);
   }
+  AnnounceReady();
 }
 
 // A stopped process, a pulled cable: the connection stays open and nothing comes.

@@ -15,6 +15,7 @@ using Json = nlohmann::json;
 constexpr size_t kJsonBytesMax = 64 * 1024;
 constexpr int kJsonDepthMax = 32;
 constexpr size_t kDetailBytesMax = 300;
+constexpr uint64_t kRequestJsonBytesMax = 1024;
 
 // Nothing when the text is no JSON, or nests deeper than any answer does.
 std::optional<Json> ParseJson(std::string_view text) {
@@ -169,6 +170,15 @@ std::vector<Frame> FramesFromTensor(std::span<const uint8_t> pixels, const Tenso
 
 namespace {
 
+// A limit in `parameters`; without one in it, what `limit` is already.
+template <typename T>
+void ReadLimit(const Json& parameters, const char* name, T* limit) {
+  const auto found = parameters.find(name);
+  if (found == parameters.end() || !found->is_number_unsigned()) return;
+  const auto value = found->template get<uint64_t>();
+  if (value < static_cast<uint64_t>(*limit)) *limit = static_cast<T>(value);
+}
+
 // It becomes part of a URL.
 bool IsModelName(std::string_view name) {
   const auto plain = [](char c) {
@@ -179,6 +189,17 @@ bool IsModelName(std::string_view name) {
 }
 
 }  // namespace
+
+int RequestLimits::FramesThatFit(size_t frame_bytes) const {
+  const uint64_t pixels = body_bytes_max - std::min(body_bytes_max, kRequestJsonBytesMax);
+  const auto most = static_cast<uint64_t>(std::max(frames_max, 1));
+  return static_cast<int>(std::clamp<uint64_t>(pixels / frame_bytes, 1, most));
+}
+
+void RequestLimits::Narrow(const RequestLimits& other) {
+  frames_max = std::min(frames_max, other.frames_max);
+  body_bytes_max = std::min(body_bytes_max, other.body_bytes_max);
+}
 
 Result<WorkerIdentity> ParseModelInfo(std::span<const uint8_t> json, int scale) {
   const auto root = ParseJson({reinterpret_cast<const char*>(json.data()), json.size()});
@@ -196,6 +217,8 @@ Result<WorkerIdentity> ParseModelInfo(std::span<const uint8_t> json, int scale) 
     if (fingerprints != parameters->end() && fingerprints->is_object()) {
       identity.fingerprint = Text(*fingerprints, std::to_string(scale).c_str());
     }
+    ReadLimit(*parameters, "frames_max", &identity.limits.frames_max);
+    ReadLimit(*parameters, "body_bytes_max", &identity.limits.body_bytes_max);
   }
   if (!IsModelName(identity.model) || identity.fingerprint.empty()) {
     return CorruptInput("it doesn't say which weights it has for scale " + std::to_string(scale));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -71,11 +72,23 @@ InferAnswer CheckInferAnswer(const http::ClientAnswer& answer, const Tensor& sen
 // The upscaled frames. `pixels`: N frames of scale x the size that was sent.
 std::vector<Frame> FramesFromTensor(std::span<const uint8_t> pixels, const Tensor& sent, int scale);
 
+// The largest request that workers take.
+struct RequestLimits {
+  int frames_max = std::numeric_limits<int>::max();
+  uint64_t body_bytes_max = std::numeric_limits<uint64_t>::max();
+
+  // Frames of `frame_bytes` that fit into one request; 1 when not even that does.
+  int FramesThatFit(size_t frame_bytes) const;
+  // What both take.
+  void Narrow(const RequestLimits& other);
+};
+
 // What GET /v2/models/{model}?scale=N says about a worker.
 struct WorkerIdentity {
   std::string model;  // canonical name
   std::string version;
   std::string fingerprint;
+  RequestLimits limits;
 };
 // Errors: Unsupported (this is no worker of ours, or it lacks the scale), CorruptInput (the answer
 // breaks the protocol).

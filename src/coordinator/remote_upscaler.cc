@@ -9,13 +9,18 @@
 namespace octoscale::coordinator {
 namespace {
 
-// Runs of frames of equal size and type become one tensor each.
-std::vector<Tensor> TensorsOf(const std::vector<Frame>& batch) {
+// Runs of frames of equal size and type become one tensor each, or several within the limits.
+std::vector<Tensor> TensorsOf(const std::vector<Frame>& batch, const RequestLimits& limits) {
   std::vector<Tensor> tensors;
   for (size_t first = 0; first < batch.size();) {
+    const Frame& frame = batch[first];
+    const size_t frame_bytes = static_cast<size_t>(3 * frame.width()) *
+                               static_cast<size_t>(frame.height()) *
+                               static_cast<size_t>(SampleBytes(frame.sample_type()));
+    const auto most = static_cast<size_t>(limits.FramesThatFit(frame_bytes));
     size_t end = first + 1;
-    while (end < batch.size() && batch[end].size() == batch[first].size() &&
-           batch[end].sample_type() == batch[first].sample_type()) {
+    while (end < batch.size() && end - first < most && batch[end].size() == frame.size() &&
+           batch[end].sample_type() == frame.sample_type()) {
       ++end;
     }
     tensors.push_back(TensorFromFrames(std::span(batch).subspan(first, end - first)));
@@ -27,6 +32,13 @@ std::vector<Tensor> TensorsOf(const std::vector<Frame>& batch) {
 void Append(const JobOutcome& outcome, const Tensor& sent, int scale, std::vector<Frame>* frames) {
   const std::span<const uint8_t> pixels = std::span(outcome.body).subspan(outcome.pixel_offset);
   for (Frame& frame : FramesFromTensor(pixels, sent, scale)) frames->push_back(std::move(frame));
+}
+
+// `frame`: its position in the batch of `total` frames.
+Status NameFrame(const Status& status, const Tensor& tensor, size_t frame, size_t total) {
+  return status.WithContext("frame " + std::to_string(frame + 1) + " of a batch of " +
+                            std::to_string(total) + ", " + std::to_string(tensor.size.width) + "x" +
+                            std::to_string(tensor.size.height) + " pixels, sent alone");
 }
 
 }  // namespace
@@ -57,7 +69,7 @@ Result<std::vector<Frame>> RemoteUpscaler::Upscale(std::vector<Frame> batch,
                                                    const CancelToken& cancel) {
   try {
     const size_t total = batch.size();
-    const std::vector<Tensor> tensors = TensorsOf(batch);
+    const std::vector<Tensor> tensors = TensorsOf(batch, dispatcher_->Limits());
     batch.clear();
     std::vector<Frame> frames;
     frames.reserve(total);
@@ -80,10 +92,12 @@ Status RemoteUpscaler::RunTensors(const std::vector<Tensor>& tensors, const Canc
     const JobOutcome outcome = outcomes[i].get();
     if (outcome.status.ok()) {
       Append(outcome, tensors[i], info_.scale, frames);
-    } else if (outcome.batch_failed) {
-      OCTO_RETURN_IF_ERROR(RunSingly(tensors[i], frames->size(), total, cancel, frames));
-    } else {
+    } else if (!outcome.batch_failed) {
       return outcome.status;
+    } else if (tensors[i].frames == 1) {
+      return NameFrame(outcome.status, tensors[i], frames->size(), total);
+    } else {
+      OCTO_RETURN_IF_ERROR(RunSingly(tensors[i], frames->size(), total, cancel, frames));
     }
   }
   return OkStatus();
@@ -100,10 +114,7 @@ Status RemoteUpscaler::RunSingly(const Tensor& tensor, size_t first, size_t tota
     const JobOutcome outcome = outcomes[static_cast<size_t>(i)].get();
     if (!outcome.status.ok()) {
       if (!outcome.batch_failed) return outcome.status;
-      return outcome.status.WithContext(
-          "frame " + std::to_string(first + static_cast<size_t>(i) + 1) + " of a batch of " +
-          std::to_string(total) + ", " + std::to_string(tensor.size.width) + "x" +
-          std::to_string(tensor.size.height) + " pixels, sent alone");
+      return NameFrame(outcome.status, tensor, first + static_cast<size_t>(i), total);
     }
     Append(outcome, tensor.Single(i), info_.scale, frames);
   }

@@ -12,7 +12,7 @@ namespace octoscale::coordinator {
 
 struct RemoteOptions {
   DispatcherOptions dispatch;
-  int batch_frames = 8;  // of one request
+  int batch_frames = 8;  // of one request, when the workers take so many
 };
 
 // Frames come back as the same engine would give them in this process, bit for bit. Memory: each
@@ -29,9 +29,10 @@ class RemoteUpscaler : public FrameUpscaler {
 
   const UpscalerInfo& info() const override { return info_; }
 
-  // A batch that fails on several workers is sent again as single frames; the message names the
-  // frame that fails alone too. Errors: Unavailable when no worker was there for long, Internal for
-  // a frame that no worker could do, Cancelled, DeadlineExceeded, ResourceExhausted.
+  // A batch larger than Dispatcher::Limits() goes out in parts. One that fails on several workers
+  // is sent again as single frames; the message names the frame that fails alone too. Errors:
+  // Unavailable when no worker was there for long, Internal for a frame that no worker could do,
+  // Cancelled, DeadlineExceeded, ResourceExhausted.
   Result<std::vector<Frame>> Upscale(std::vector<Frame> batch, const CancelToken& cancel) override;
 
   Dispatcher& dispatcher() { return *dispatcher_; }

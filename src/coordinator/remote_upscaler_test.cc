@@ -162,6 +162,17 @@ TEST_F(RemoteUpscalerTest, ReportsHaveEveryBatchThatCameBack) {
   }
 }
 
+TEST_F(RemoteUpscalerTest, ReportsHaveTheFailureOfABatchThatIsGivenUp) {
+  FakeWorkerSpec bad;
+  bad.fault = [](int, std::span<const uint8_t>) { return Fault::kGarbage; };
+  for (int i = 0; i < 3; ++i) Add(bad);
+  ASSERT_TRUE(Connect().ok());
+  ASSERT_FALSE(upscaler_->Upscale(Batch(0, 1), {}).ok());
+  int64_t retries = 0;
+  for (const WorkerReport& report : upscaler_->Reports()) retries += report.retries;
+  EXPECT_EQ(retries, 3);
+}
+
 TEST_F(RemoteUpscalerTest, OneFrameAndAShortBatchAreOrdinary) {
   for (int i = 0; i < 4; ++i) Add();
   ASSERT_TRUE(Connect().ok());
@@ -429,6 +440,45 @@ TEST_F(RemoteUpscalerTest, ABatchWithoutAnAnswerCostsTheBatchOnly) {
   EXPECT_EQ(upscaler_->Reports()[0].retries, 1);
   EXPECT_THAT(events(), HasSubstr("no answer in time"));
   EXPECT_THAT(events(), Not(HasSubstr("is down")));
+}
+
+TEST_F(RemoteUpscalerTest, ABatchThatIsToBlameIsTriedOnThreeWorkers) {
+  FakeWorkerSpec bad;
+  bad.fault = [](int, std::span<const uint8_t>) { return Fault::kError500; };
+  for (int i = 0; i < 5; ++i) Add(bad);
+  ASSERT_TRUE(Connect().ok());
+  const auto out = upscaler_->Upscale(Batch(0, 1), {});
+  ASSERT_FALSE(out.ok());
+  EXPECT_THAT(out.status().message(), HasSubstr("failed 3 times"));
+  EXPECT_EQ(Requests(), 3);
+  for (const auto& worker : workers_) EXPECT_LE(worker->requests(), 1) << worker->url();
+}
+
+TEST_F(RemoteUpscalerTest, BatchesAreSplitForTheSmallestWorker) {
+  Add({.frames_max = 64});
+  Add({.frames_max = 5});
+  ASSERT_TRUE(Connect().ok());
+  ExpectGoodBatches(6, 13);
+  EXPECT_EQ(Requests(), 6 * 3);
+  for (const WorkerReport& report : upscaler_->Reports()) EXPECT_EQ(report.retries, 0);
+}
+
+TEST_F(RemoteUpscalerTest, BatchesAreSplitForTheBytesOfABody) {
+  constexpr uint64_t kFrameBytes = 10 * 6 * 3;
+  Add({.body_bytes_max = 100 * kFrameBytes});
+  ASSERT_TRUE(Connect().ok());
+  ExpectGoodBatches(1, 120);
+  EXPECT_EQ(Requests(), 2);
+  EXPECT_EQ(upscaler_->Reports()[0].retries, 0);
+}
+
+TEST_F(RemoteUpscalerTest, AFrameThatNoWorkerTakesIsSaid) {
+  Add({.body_bytes_max = 100});
+  ASSERT_TRUE(Connect().ok());
+  const auto out = upscaler_->Upscale(Batch(0, 2), {});
+  ASSERT_FALSE(out.ok());
+  EXPECT_THAT(out.status().message(), HasSubstr("frame 1 of a batch of 2, 10x6"));
+  EXPECT_THAT(out.status().message(), HasSubstr("HTTP 413"));
 }
 
 TEST_F(RemoteUpscalerTest, AFileOfCertificatesThatIsNotThereIsRefused) {
