@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <new>
-#include <random>
 #include <utility>
 
 namespace octoscale::coordinator {
@@ -107,13 +106,6 @@ void Dispatcher::PublishReports() {
   const std::lock_guard lock(mutex_);
   reports_ = std::move(reports);
   limits_ = limits;
-}
-
-// Between nothing and `most`: retries of many batches must not come in step.
-Dispatcher::Clock::duration Dispatcher::Jitter(Clock::duration most) {
-  static thread_local std::mt19937_64 engine{std::random_device{}()};
-  return Clock::duration(
-      std::uniform_int_distribution<Clock::rep>(0, std::max<Clock::rep>(most.count(), 1))(engine));
 }
 
 void Dispatcher::Run() {

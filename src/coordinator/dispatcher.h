@@ -163,7 +163,6 @@ class Dispatcher {
   void Post(std::function<void()> task);
   void Event(const std::string& line) const;
   void PublishReports();
-  Clock::duration Jitter(Clock::duration most);
 
   // Members (dispatcher_members.cc).
   void CheckMembers(Clock::time_point now);

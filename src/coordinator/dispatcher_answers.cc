@@ -3,6 +3,7 @@
 #include <charconv>
 #include <utility>
 
+#include "coordinator/backoff.h"
 #include "coordinator/dispatcher.h"
 
 namespace octoscale::coordinator {
@@ -13,7 +14,7 @@ namespace {
 constexpr int kAnswersMax = 3;
 constexpr int kLossesMax = 6;
 constexpr int kFailuresInRowMax = 3;  // of one worker, then it is left alone for a while
-constexpr auto kRetryDelayMin = std::chrono::milliseconds(50);
+constexpr auto kPauseJitter = std::chrono::milliseconds(50);
 constexpr int kPauseMaxSeconds = 30;
 
 double Seconds(std::chrono::steady_clock::duration duration) {
@@ -112,7 +113,7 @@ void Dispatcher::OnHttpError(const Attempt& attempt, const http::ClientAnswer& a
     case 503: {
       // Busy or draining; others may have room. Not before it says, and not all at once.
       const auto pause = std::chrono::seconds(RetryAfterSeconds(answer));
-      worker.paused_until = Clock::now() + pause + Jitter(kRetryDelayMin);
+      worker.paused_until = Clock::now() + pause + FullJitter(kPauseJitter);
       worker.reason = reason;
       return AttemptFailed(attempt, Blame::kNobody, reason);
     }
@@ -190,8 +191,7 @@ void Dispatcher::AttemptFailed(const Attempt& attempt, Blame blame, const std::s
                    0});
   }
   if (blame == Blame::kNobody) return;
-  const int doublings = std::min(job->answered + job->lost, 5);
-  job->not_before = Clock::now() + Jitter(kRetryDelayMin * (1 << doublings));
+  job->not_before = Clock::now() + FullJitter(RetryDelayMax(job->answered + job->lost));
 }
 
 }  // namespace octoscale::coordinator

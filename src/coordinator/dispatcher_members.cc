@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "coordinator/backoff.h"
 #include "coordinator/dispatcher.h"
 
 namespace octoscale::coordinator {
@@ -15,8 +16,6 @@ constexpr std::chrono::milliseconds kIdentifyTimeout{120'000};
 // Workers that answer later than this are not waited for when the first can begin.
 constexpr std::chrono::milliseconds kGatherTime{10'000};
 constexpr std::chrono::milliseconds kNotReadyRetry{250};
-constexpr std::chrono::milliseconds kBackoffMin{250};
-constexpr int kBackoffDoublingsMax = 4;
 
 // Percent-encodes everything but unreserved characters (RFC 3986, 2.3).
 std::string EncodePathSegment(const std::string& text) {
@@ -279,9 +278,8 @@ void Dispatcher::MarkDown(size_t index, const std::string& reason) {
   worker.state = State::kDown;
   if (worker.reason != reason || was_up) Event(worker.name + ": is down: " + reason);
   worker.reason = reason;
-  const Clock::duration wait = kBackoffMin * (1 << std::min(worker.downs, kBackoffDoublingsMax));
+  worker.retry_at = Clock::now() + ProbeDelay(worker.downs);
   worker.downs += 1;
-  worker.retry_at = Clock::now() + wait / 2 + Jitter(wait / 2);
   DropAttempts(
       [index](const Attempt& attempt) { return attempt.worker == index; },
       [this, &reason](const Attempt& attempt) { AttemptFailed(attempt, Blame::kWorker, reason); });

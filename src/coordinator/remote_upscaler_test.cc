@@ -442,6 +442,36 @@ TEST_F(RemoteUpscalerTest, ABatchWithoutAnAnswerCostsTheBatchOnly) {
   EXPECT_THAT(events(), Not(HasSubstr("is down")));
 }
 
+TEST_F(RemoteUpscalerTest, ABusyWorkerIsLeftAloneAsLongAsItAsks) {
+  FakeWorkerSpec busy;
+  busy.retry_after_s = 30;
+  busy.fault = [](int, std::span<const uint8_t>) { return Fault::kBusy503; };
+  Add(busy);
+  Add();
+  options_.dispatch.batches_per_worker = 1;
+  ASSERT_TRUE(Connect().ok());
+  ExpectGoodBatches(20);
+  EXPECT_EQ(workers_[0]->requests(), 1);
+  EXPECT_EQ(upscaler_->Reports()[0].state, "up");
+}
+
+TEST_F(RemoteUpscalerTest, ABusyWorkerIsAskedAgainAfterThePause) {
+  using Clock = std::chrono::steady_clock;
+  std::atomic<Clock::time_point> refused_at{};
+  std::atomic<Clock::time_point> again_at{};
+  FakeWorkerSpec busy;
+  busy.retry_after_s = 1;
+  busy.fault = [&](int number, std::span<const uint8_t>) {
+    (number == 0 ? refused_at : again_at) = Clock::now();
+    return number == 0 ? Fault::kBusy503 : Fault::kNone;
+  };
+  Add(busy);
+  ASSERT_TRUE(Connect().ok());
+  ASSERT_TRUE(upscaler_->Upscale(Batch(0, 8), {}).ok());
+  EXPECT_EQ(workers_[0]->requests(), 2);
+  EXPECT_GE(again_at.load() - refused_at.load(), milliseconds(1000));
+}
+
 TEST_F(RemoteUpscalerTest, ABatchThatIsToBlameIsTriedOnThreeWorkers) {
   FakeWorkerSpec bad;
   bad.fault = [](int, std::span<const uint8_t>) { return Fault::kError500; };
@@ -452,6 +482,52 @@ TEST_F(RemoteUpscalerTest, ABatchThatIsToBlameIsTriedOnThreeWorkers) {
   EXPECT_THAT(out.status().message(), HasSubstr("failed 3 times"));
   EXPECT_EQ(Requests(), 3);
   for (const auto& worker : workers_) EXPECT_LE(worker->requests(), 1) << worker->url();
+}
+
+// The breaker: three failures in a row open it, and only /v2/health/ready closes it.
+TEST_F(RemoteUpscalerTest, AWorkerThatFailsThriceIsSentNothingUntilItIsReady) {
+  std::atomic<FakeWorker*> self{nullptr};
+  FakeWorkerSpec bad;
+  bad.fault = [&self](int number, std::span<const uint8_t>) {
+    if (number >= 3) return Fault::kNone;
+    if (number == 2) self.load()->set_ready_status(503);
+    return Fault::kError500;
+  };
+  FakeWorker& failing = Add(bad);
+  self = &failing;
+  Add({.delay = milliseconds(2)});
+  options_.dispatch.batches_per_worker = 1;
+  ASSERT_TRUE(Connect().ok());
+  const int asked_to_join = failing.readiness_asked();
+  ExpectGoodBatches(40);
+  EXPECT_EQ(failing.requests(), 3);
+  EXPECT_EQ(upscaler_->Reports()[0].state, "down");
+  EXPECT_THAT(events(), HasSubstr("3 failures in a row"));
+  ASSERT_TRUE(Wait([&] { return failing.readiness_asked() >= asked_to_join + 2; }));
+  EXPECT_EQ(failing.requests(), 3) << "asked whether it is ready, and sent nothing";
+
+  failing.set_ready_status(200);
+  ASSERT_TRUE(Wait([&] { return upscaler_->Reports()[0].state == "up"; }));
+  ExpectGoodBatches(20);
+  EXPECT_GT(failing.requests(), 3);
+}
+
+TEST_F(RemoteUpscalerTest, EqualWorkersGetTheirBatchesInTurn) {
+  FakeWorkerSpec stuck;
+  stuck.fault = [](int, std::span<const uint8_t>) { return Fault::kHang; };
+  for (int i = 0; i < 4; ++i) Add(stuck);
+  ASSERT_TRUE(Connect().ok());
+  std::vector<std::future<JobOutcome>> outcomes;
+  for (int i = 0; i < 4; ++i) {
+    outcomes.push_back(upscaler_->dispatcher().Submit(TensorFromFrames(Batch(i, 2)), {}));
+    ASSERT_TRUE(Wait([&] { return Requests() == i + 1; }));
+    EXPECT_EQ(workers_[static_cast<size_t>(i)]->requests(), 1) << i;
+  }
+  for (int i = 0; i < 4; ++i) {
+    outcomes.push_back(upscaler_->dispatcher().Submit(TensorFromFrames(Batch(i, 2)), {}));
+  }
+  ASSERT_TRUE(Wait([&] { return Requests() == 8; }));
+  for (const auto& worker : workers_) EXPECT_EQ(worker->requests(), 2) << worker->url();
 }
 
 TEST_F(RemoteUpscalerTest, BatchesAreSplitForTheSmallestWorker) {

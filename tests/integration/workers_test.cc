@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <nlohmann/json.hpp>
@@ -205,16 +206,67 @@ TEST_F(WorkersTest, AWorkerMayJoinLate) {
   EXPECT_GT(WorkersEvent(result.out)[1]["frames"].get<int>(), 0);
 }
 
-TEST_F(WorkersTest, NobodyForLongerThanTheTimeoutFails) {
+TEST_F(WorkersTest, NobodyForLongerThanTheTimeoutStopsAndCanBeResumed) {
+  const std::vector<std::string> segments = {"--segment-frames", "16"};
+  std::vector<std::string> plain = Spawn(1, 0);
+  plain.insert(plain.end(), segments.begin(), segments.end());
+  ASSERT_EQ(RunProgram(plain).exit_code, 0);
+  const std::string expected = FrameHashes(Output());
+  std::filesystem::remove(Output());
+
   WorkerProcess worker(10);
-  Program program(Command({"--workers", worker.address(), "--worker-timeout", "1"}));
-  ASSERT_TRUE(program.WaitForOutput("progress"));
+  std::vector<std::string> command = Command({"--workers", worker.address()});
+  command.insert(command.end(), segments.begin(), segments.end());
+  std::vector<std::string> impatient = command;
+  impatient.insert(impatient.end(), {"--worker-timeout", "1"});
+  Program program(impatient);
+  for (int tries = 0; tries < 20'000 && ClosedSegments() < 2; ++tries) {
+    ASSERT_FALSE(std::filesystem::exists(Output())) << "finished before the worker was killed";
+    std::this_thread::sleep_for(milliseconds(5));
+  }
   worker.KillAndWait();
   const ProgramResult result = program.Finish();
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, HasSubstr("no worker took work for 1 s"));
   EXPECT_THAT(result.err, HasSubstr(worker.address()));
   EXPECT_FALSE(std::filesystem::exists(Output()));
+
+  const int kept = ClosedSegments() * 16;
+  EXPECT_GE(kept, 32);
+  const WorkerProcess back(0, worker.port());
+  command.push_back("--resume");
+  const ProgramResult resumed = RunProgram(command);
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_THAT(resumed.out, HasSubstr("\"frames_resumed\":" + std::to_string(kept)));
+  EXPECT_EQ(FrameHashes(Output()), expected);
+}
+
+TEST_F(WorkersTest, BatchesOfMoreFramesThanARequestMayHaveAreSplit) {
+  std::vector<std::string> command = Spawn(2, 1);
+  command.insert(command.end(), {"-b", "100"});
+  Program program(command);
+  const ProgramResult result = ExpectReferenceFrames(program);
+  int frames = 0;
+  for (const auto& worker : WorkersEvent(result.out)) {
+    EXPECT_EQ(worker["retries"].get<int>(), 0);
+    frames += worker["frames"].get<int>();
+  }
+  EXPECT_EQ(frames, kFrames);
+}
+
+// Else a worker would end a batch that may still take its time.
+TEST_F(WorkersTest, LocalWorkersHaveLongerThanTheDeadline) {
+  std::vector<std::string> command = Spawn(1, 200);
+  command.insert(command.end(), {"--worker-deadline", "1800"});
+  Program program(command);
+  ASSERT_TRUE(program.WaitForOutput("progress"));
+  const std::vector<pid_t> workers = ChildrenOf(program.pid());
+  ASSERT_EQ(workers.size(), 1u);
+  std::string words = ReadFile("/proc/" + std::to_string(workers[0]) + "/cmdline");
+  std::replace(words.begin(), words.end(), '\0', ' ');
+  EXPECT_THAT(words, HasSubstr("--request-timeout 1810"));
+  program.Signal(SIGINT);
+  EXPECT_EQ(program.Finish().exit_code, 130);
 }
 
 // Started, killed twice in the middle, and gone on with: the frames of a run that nothing happened
