@@ -5,12 +5,19 @@
 #include <string>
 #include <utility>
 
+#include "pipeline/start_thread.h"
+
 namespace octoscale {
 
 EncoderThread::EncoderThread(Encode encode, int queue_frames_max, size_t queue_bytes_max)
-    : encode_(std::move(encode)),
-      queue_(static_cast<size_t>(queue_frames_max), queue_bytes_max),
-      thread_([this] { Run(); }) {}
+    : encode_(std::move(encode)), queue_(static_cast<size_t>(queue_frames_max), queue_bytes_max) {
+  if (Result<std::thread> thread = StartThread([this] { Run(); }); thread.ok()) {
+    thread_ = std::move(thread).value();
+  } else {
+    error_ = thread.status();
+    queue_.Cancel();
+  }
+}
 
 EncoderThread::~EncoderThread() {
   queue_.Cancel();

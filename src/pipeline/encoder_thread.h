@@ -15,7 +15,8 @@ class EncoderThread {
  public:
   using Encode = std::function<Status(Picture)>;
 
-  // `encode` runs on the thread, picture after picture, until its first error.
+  // `encode` runs on the thread, picture after picture, until its first error. A thread that can't
+  // be started is such an error: ResourceExhausted.
   EncoderThread(Encode encode, int queue_frames_max, size_t queue_bytes_max);
   // Drops what waits and ends the thread.
   ~EncoderThread();

@@ -20,6 +20,7 @@
 #include "pipeline/reorder_buffer.h"
 #include "pipeline/segment_sink.h"
 #include "pipeline/sequence_sink.h"
+#include "pipeline/start_thread.h"
 #include "video/colour.h"
 
 namespace octoscale {
@@ -137,7 +138,7 @@ void PipelineRun::Spawn(Stage stage) {
     const std::lock_guard lock(mutex_);
     ++running_;
   }
-  threads_.emplace_back([this, stage] {
+  const auto run = [this, stage] {
     try {
       (this->*stage)();
     } catch (const std::bad_alloc&) {
@@ -146,7 +147,13 @@ void PipelineRun::Spawn(Stage stage) {
       Fail(Internal(e.what()));
     }
     StageEnded();
-  });
+  };
+  if (Result<std::thread> thread = StartThread(run); thread.ok()) {
+    threads_.push_back(std::move(thread).value());
+  } else {
+    Fail(thread.status());
+    StageEnded();
+  }
 }
 
 void PipelineRun::StageEnded() {
@@ -342,6 +349,7 @@ void PipelineRun::Supervise(const CancelToken& caller) {
 }
 
 Result<SinkReport> PipelineRun::Run(const CancelToken& caller) {
+  threads_.reserve(static_cast<size_t>(slots_) + 3);
   Spawn(&PipelineRun::DecodeStage);
   Spawn(&PipelineRun::ColourStage);
   for (int i = 0; i < slots_; ++i) Spawn(&PipelineRun::UpscaleStage);

@@ -1,11 +1,14 @@
 #include "pipeline/pipeline.h"
 
 #include <chrono>
+#include <memory>
 #include <mutex>
 #include <set>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "pipeline/encoder_thread.h"
+#include "pipeline/no_more_threads.h"
 #include "pipeline/test_run.h"
 
 namespace octoscale {
@@ -172,6 +175,39 @@ TEST(PipelineTest, ExceptionInAStageBecomesAnError) {
   const Result<PipelineReport> report = RunPipeline(dir / "in.mkv", dir / "out.mkv", upscaler, {});
   ASSERT_FALSE(report.ok());
   EXPECT_EQ(report.status().code(), StatusCode::kResourceExhausted);
+}
+
+// Asked for its first frame just before the stages start.
+class SinkBeforeTheLimit : public FrameSink {
+ public:
+  const PictureFormat& format() const override { return format_; }
+  int64_t first_frame() const override {
+    if (!limit_) limit_ = std::make_unique<NoMoreThreads>();
+    return 0;
+  }
+  Status Write(int64_t, SinkFrame) override { return OkStatus(); }
+  Result<SinkReport> Finish(bool) override { return SinkReport(); }
+
+ private:
+  PictureFormat format_;
+  mutable std::unique_ptr<NoMoreThreads> limit_;
+};
+
+TEST(PipelineTest, ThreadsThatCannotBeStartedAreAnError) {
+  TempDir dir;
+  MakeClip(dir / "in.mkv");
+  NearestUpscaler upscaler(2, 4);
+  SinkBeforeTheLimit sink;
+  const Result<SinkReport> report = RunPipelineInto(sink, dir / "in.mkv", upscaler, {});
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.status().code(), StatusCode::kResourceExhausted);
+  EXPECT_THAT(report.status().message(), HasSubstr("can't start a thread"));
+}
+
+TEST(EncoderThreadTest, OneThatCannotBeStartedIsAnError) {
+  const NoMoreThreads limit;
+  EncoderThread encoder([](const Picture&) { return OkStatus(); }, 1, 1);
+  EXPECT_EQ(encoder.Finish().code(), StatusCode::kResourceExhausted);
 }
 
 // Claims a scale that it does not deliver.
