@@ -21,11 +21,6 @@ double Seconds(std::chrono::steady_clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-std::string Describe(const http::ClientAnswer& answer) {
-  const std::string detail = ProblemDetail(answer);
-  return "HTTP " + std::to_string(answer.status) + (detail.empty() ? "" : ": " + detail);
-}
-
 // Retry-After in seconds; the form with a date, or none, counts as one second.
 int RetryAfterSeconds(const http::ClientAnswer& answer) {
   const std::string_view text = answer.Header("Retry-After");
@@ -106,7 +101,7 @@ void Dispatcher::OnGoodAnswer(const Attempt& attempt, http::ClientAnswer answer,
 }
 
 void Dispatcher::OnHttpError(const Attempt& attempt, const http::ClientAnswer& answer) {
-  const std::string reason = Describe(answer);
+  const std::string reason = StatusText(answer);
   Worker& worker = workers_[attempt.worker];
   switch (answer.status) {
     case 429:

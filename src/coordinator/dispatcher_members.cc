@@ -35,11 +35,6 @@ std::string EncodePathSegment(const std::string& text) {
   return out;
 }
 
-std::string StatusText(const http::ClientAnswer& answer) {
-  const std::string detail = ProblemDetail(answer);
-  return "HTTP " + std::to_string(answer.status) + (detail.empty() ? "" : ": " + detail);
-}
-
 }  // namespace
 
 http::ClientRequest Dispatcher::GetRequest(const Worker& worker, const std::string& path) const {

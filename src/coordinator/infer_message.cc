@@ -7,24 +7,20 @@
 #include <optional>
 #include <utility>
 
+#include "base/json_depth.h"
+
 namespace octoscale::coordinator {
 namespace {
 
 using Json = nlohmann::json;
 
 constexpr size_t kJsonBytesMax = 64 * 1024;
-constexpr int kJsonDepthMax = 32;
 constexpr size_t kDetailBytesMax = 300;
 constexpr uint64_t kRequestJsonBytesMax = 1024;
 
 // Nothing when the text is no JSON, or nests deeper than any answer does.
 std::optional<Json> ParseJson(std::string_view text) {
-  int depth = 0;
-  for (const char c : text) {
-    if (c == '{' || c == '[') ++depth;
-    if (c == '}' || c == ']') --depth;
-    if (depth > kJsonDepthMax) return std::nullopt;
-  }
+  if (NestsTooDeep(text)) return std::nullopt;
   Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (json.is_discarded() || !json.is_object()) return std::nullopt;
   return json;
@@ -242,6 +238,11 @@ std::string ProblemDetail(const http::ClientAnswer& answer) {
   }
   while (!text.empty() && text.back() == ' ') text.pop_back();
   return text;
+}
+
+std::string StatusText(const http::ClientAnswer& answer) {
+  const std::string detail = ProblemDetail(answer);
+  return "HTTP " + std::to_string(answer.status) + (detail.empty() ? "" : ": " + detail);
 }
 
 }  // namespace octoscale::coordinator

@@ -98,4 +98,7 @@ Result<WorkerIdentity> ParseModelInfo(std::span<const uint8_t> json, int scale);
 // of the body, made printable.
 std::string ProblemDetail(const http::ClientAnswer& answer);
 
+// "HTTP 503: the queue is full": the status, and ProblemDetail() if there is one.
+std::string StatusText(const http::ClientAnswer& answer);
+
 }  // namespace octoscale::coordinator

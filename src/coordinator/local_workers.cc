@@ -16,12 +16,13 @@
 #include <thread>
 #include <utility>
 
+#include "coordinator/worker_url.h"
+
 namespace octoscale::coordinator {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kWorkersMax = 256;
 constexpr int kStartsMax = 5;  // in a row that ended before the worker was ready
 constexpr auto kRestartDelay = std::chrono::milliseconds(200);
 constexpr auto kStopGrace = std::chrono::seconds(2);

@@ -1,29 +1,19 @@
 #include "coordinator/worker_fleet.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
 #include <utility>
+
+#include "base/token_file.h"
 
 namespace octoscale::coordinator {
 
-Result<std::string> ReadTokenFile(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path);
-  std::string token;
-  if (!file) return ErrnoStatus(errno != 0 ? errno : EIO, path + ": can't read the token");
-  std::getline(file, token);
-  if (file.bad()) return IoError(path + ": can't read the token");
-  const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\r'; };
-  while (!token.empty() && blank(token.back())) token.pop_back();
-  while (!token.empty() && blank(token.front())) token.erase(token.begin());
-  const bool plain = std::all_of(token.begin(), token.end(), [](char c) {
-    return static_cast<unsigned char>(c) > 0x20 && static_cast<unsigned char>(c) < 0x7f;
-  });
-  if (!token.empty() && plain) return token;
+Result<std::string> ReadClientToken(const std::string& path) {
+  OCTO_ASSIGN_OR_RETURN(const std::vector<std::string> tokens, ReadTokenFile(path, 1));
+  const auto visible = [](char c) { return c > 0x20 && c < 0x7f; };
+  if (!tokens.empty() && std::all_of(tokens[0].begin(), tokens[0].end(), visible)) return tokens[0];
   return InvalidArgument(path +
-                         ": expected a token of printable ASCII without blanks in the first "
-                         "line");
+                         ": expected a token of visible ASCII characters in the first line that is "
+                         "neither blank nor starts with '#'");
 }
 
 Result<std::unique_ptr<WorkerFleet>> WorkerFleet::Create(FleetOptions options,
@@ -31,7 +21,7 @@ Result<std::unique_ptr<WorkerFleet>> WorkerFleet::Create(FleetOptions options,
   std::unique_ptr<WorkerFleet> fleet(new WorkerFleet);
   DispatcherOptions& dispatch = options.remote.dispatch;
   if (!options.token_path.empty()) {
-    OCTO_ASSIGN_OR_RETURN(dispatch.token, ReadTokenFile(options.token_path));
+    OCTO_ASSIGN_OR_RETURN(dispatch.token, ReadClientToken(options.token_path));
   }
   if (!options.log_path.empty()) {
     OCTO_ASSIGN_OR_RETURN(fleet->log_, EventLog::Open(options.log_path));

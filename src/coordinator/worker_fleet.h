@@ -16,7 +16,7 @@ struct FleetOptions {
   std::vector<std::string> urls;  // normalised; empty: `local` says how many are started here
   LocalWorkersOptions local;      // its callbacks are set by the fleet
   RemoteOptions remote;
-  std::string token_path;  // its first line is the token; empty: none
+  std::string token_path;  // its first token is sent; empty: none
   std::string log_path;    // events, and what local workers print; empty: none
 };
 
@@ -45,8 +45,9 @@ class WorkerFleet : public FrameUpscaler {
   std::unique_ptr<LocalWorkers> local_;
 };
 
-// The first line of a file, without blanks around it. Errors: NotFound, IoError, InvalidArgument
-// (no token in it, or bytes that a header field can't hold).
-Result<std::string> ReadTokenFile(const std::string& path);
+// The first token of a file that a worker's --token-file takes too. Errors: those of
+// octoscale::ReadTokenFile; InvalidArgument (no token in it, or bytes that a header field can't
+// hold).
+Result<std::string> ReadClientToken(const std::string& path);
 
 }  // namespace octoscale::coordinator

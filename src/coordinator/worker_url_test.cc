@@ -11,7 +11,7 @@ using testing::HasSubstr;
 
 TEST(WorkerUrlTest, FormsOfOneWorkerAreEqual) {
   for (const char* text : {"a.example:8090", "http://A.example:8090", "HTTP://a.example:8090/",
-                           "http://a.example:08090//"}) {
+                           "http://a.example:08090//", "a.example:8090/x/.."}) {
     const auto url = NormaliseWorkerUrl(text);
     ASSERT_TRUE(url.ok()) << text << ": " << url.status().message();
     EXPECT_EQ(*url, "http://a.example:8090");
@@ -27,8 +27,8 @@ TEST(WorkerUrlTest, DefaultPortsPathsAndIpv6) {
 
 TEST(WorkerUrlTest, RefusesWhatIsNoAddressAndNamesIt) {
   for (const char* text : {"", "ftp://h:1", "http://", "http://:80", "h:0", "h:65536", "h:12x",
-                           "h:", "http://u:p@h:1", "http://h:1?x=1", "http://h:1#a", "http://h h:1",
-                           "http://h\n:1", "http://[::1", "[::1]x1", "http://h\xc3\xa9:1"}) {
+                           "http://h:1?x=1", "http://h:1#a", "http://h h:1", "http://h\n:1",
+                           "http://[::1", "[::1]x1", "http://h\xc3\xa9:1"}) {
     const auto url = NormaliseWorkerUrl(text);
     ASSERT_FALSE(url.ok()) << text;
     EXPECT_EQ(url.status().code(), StatusCode::kInvalidArgument);
@@ -46,6 +46,23 @@ TEST(WorkerUrlTest, DuplicatesAreRefusedByName) {
   const auto urls = ParseWorkerList("http://a:80,b:1,A");
   ASSERT_FALSE(urls.ok());
   EXPECT_THAT(urls.status().message(), HasSubstr("http://a:80 twice"));
+}
+
+TEST(WorkerUrlTest, FormsOfOneAddressAreOneWorker) {
+  for (const char* text : {"0x7f.1:8090", "2130706433:8090", "http://127.1:8090/"}) {
+    const auto urls = ParseWorkerList("127.0.0.1:8090," + std::string(text));
+    ASSERT_FALSE(urls.ok()) << text;
+    EXPECT_THAT(urls.status().message(), HasSubstr("http://127.0.0.1:8090 twice"));
+  }
+}
+
+TEST(WorkerUrlTest, PasswordsAreRefusedAndNotShown) {
+  for (const char* text : {"http://user:secret@h:1", "user:secret@h:1/path"}) {
+    const Status status = NormaliseWorkerUrl(text).status();
+    EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+    EXPECT_THAT(status.message(), HasSubstr("--token-file"));
+    EXPECT_THAT(status.message(), testing::Not(HasSubstr("secret")));
+  }
 }
 
 TEST(WorkerUrlTest, EmptyEntriesAndHugeListsAreRefused) {
