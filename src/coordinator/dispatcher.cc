@@ -264,7 +264,9 @@ double Dispatcher::SecondsUntilDone(const Worker& worker, int frames, Clock::tim
   double per_frame = worker.speed.known() ? worker.speed.seconds_per_frame()
                                           : (known > 0 ? mean / known : kSpeedUnknown);
   if (worker.attempts > 0) {
-    per_frame = std::max(per_frame, Seconds(now - worker.last_done) / worker.frames);
+    // It computes one of its batches at a time.
+    const double batch_frames = static_cast<double>(worker.frames) / worker.attempts;
+    per_frame = std::max(per_frame, Seconds(now - worker.last_done) / batch_frames);
   }
   return per_frame * (worker.frames + frames);
 }
