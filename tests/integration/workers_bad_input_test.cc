@@ -39,7 +39,7 @@ class WorkersBadInputTest : public ::testing::Test {
 TEST_F(WorkersBadInputTest, ListsThatMakeNoSense) {
   Expect({"--workers", "a:1,A:1"}, 2, "http://a:1 twice");
   Expect({"--workers", "a:1,,b:1"}, 2, "an entry is empty");
-  Expect({"--workers", "ftp://a"}, 2, "ftp://a has a scheme that is not supported");
+  Expect({"--workers", "ftp://a"}, 2, "the URL ftp://a has the scheme ftp");
   Expect({"--workers", "a:99999"}, 2, "a:99999 is not one: Port number");
   Expect({"--workers", "a:1", "--spawn-workers", "2"}, 2, "exclude each other");
   Expect({"--spawn-workers", "0"}, 2, "--spawn-workers");
