@@ -6,6 +6,7 @@ namespace octoscale {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr const char* kClip = "-f lavfi -i testsrc2=s=64x48:r=25 -frames:v 8 ";
 
@@ -30,6 +31,41 @@ TEST(OddInputTest, PixelFormatThatChangesMidStream) {
   DoubleOk(dir / "in.ts", dir / "out.mkv", WithCodec("ffv1"));
   EXPECT_EQ(FrameTimes(dir / "out.mkv").size(), FrameTimes(dir / "in.ts").size());
   EXPECT_EQ(FrameTimes(dir / "out.mkv").size(), 16u);
+}
+
+// The deinterlacer starts anew where the pixel format changes, and holds nothing back.
+TEST(OddInputTest, PixelFormatThatChangesInInterlacedVideo) {
+  TempDir dir;
+  std::vector<std::string> expected;
+  for (const auto& [name, format] : {std::pair("a", "yuv444p"), {"b", "yuv420p"}}) {
+    const std::string part = dir / (std::string(name) + ".ts");
+    Ffmpeg("-f lavfi -i testsrc2=s=64x48:r=50 -frames:v 8 -vf format=" + std::string(format) +
+           ",interlace -c:v libx264 -bf 0 -flags +ildct+ilme -x264-params tff=1 " + Quote(part));
+    const std::string out = dir / (std::string(name) + ".mkv");
+    PipelineOptions options = WithCodec("ffv1");
+    options.writer.encoder.pixel_format = "yuv444p";
+    DoubleOk(part, out, options);
+    const std::vector<std::string> hashes = FrameHashes(out, "yuv444p");
+    expected.insert(expected.end(), hashes.begin(), hashes.end());
+  }
+  ASSERT_EQ(expected.size(), 16u);
+  RunShell("cat " + Quote(dir / "a.ts") + " " + Quote(dir / "b.ts") + " > " + Quote(dir / "in.ts"));
+  EXPECT_THAT(AllText(DoubleOk(dir / "in.ts", dir / "out.mkv", WithCodec("ffv1")).warnings),
+              Not(HasSubstr("interlaced")));
+  EXPECT_EQ(FrameHashes(dir / "out.mkv", "yuv444p"), expected);
+}
+
+// They have too few lines or columns to interpolate.
+TEST(OddInputTest, TinyPicturesAreNotDeinterlaced) {
+  TempDir dir;
+  for (const char* size : {"1x1", "2x16", "16x2", "4x16", "16x6"}) {
+    const std::string in = dir / (std::string(size) + ".mkv");
+    Ffmpeg("-f lavfi -i testsrc2=s=64x64:r=25 -frames:v 3 -vf scale=" + std::string(size) +
+           " -c:v ffv1 -pix_fmt yuv420p " + Quote(in));
+    PipelineOptions options = WithCodec("ffv1");
+    options.reader.deinterlace = Deinterlace::kOn;
+    EXPECT_EQ(DoubleOk(in, dir / (std::string(size) + "-2x.mkv"), options).frames, 3) << size;
+  }
 }
 
 // Raw streams have no times at all: pictures follow each other at the stream's rate.

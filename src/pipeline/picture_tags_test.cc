@@ -7,6 +7,7 @@ namespace octoscale {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(PictureTagsTest, TenBitsStayTenBits) {
   TempDir dir;
@@ -199,6 +200,67 @@ TEST(PictureTagsTest, InterlacedPicturesAreDeinterlacedOrNamed) {
   const PipelineReport report = DoubleOk(dir / "in.mkv", dir / "off.mkv", options);
   EXPECT_THAT(AllText(report.warnings), HasSubstr("interlaced pictures were taken as they are"));
   EXPECT_EQ(FrameEntries(dir / "off.mkv", "interlaced_frame").front(), "1");
+}
+
+// Two clips in one stream: a progressive one of 8 pictures, then an interlaced one of 8.
+void MakeMixedStream(const TempDir& dir, const std::string& path) {
+  Ffmpeg("-f lavfi -i testsrc2=s=64x48:r=25 -frames:v 8 -c:v libx264 -bf 0 -pix_fmt yuv420p " +
+         Quote(dir / "p.ts"));
+  Ffmpeg(
+      "-f lavfi -i testsrc2=s=64x48:r=50 -frames:v 8 -vf interlace -c:v libx264 -bf 0 -flags "
+      "+ildct+ilme -x264-params tff=1 -pix_fmt yuv420p " +
+      Quote(dir / "i.ts"));
+  RunShell("cat " + Quote(dir / "p.ts") + " " + Quote(dir / "i.ts") + " > " + Quote(path));
+}
+
+// What the ffmpeg program makes of the whole video with bwdif, doubled by the pipeline.
+std::vector<std::string> DeinterlacedReference(const TempDir& dir, const std::string& path,
+                                               const std::string& which) {
+  Ffmpeg("-i " + Quote(path) + " -vf bwdif=send_frame:auto:" + which +
+         " -fps_mode passthrough -c:v ffv1 " + Quote(dir / "whole.mkv"));
+  PipelineOptions options = WithCodec("ffv1");
+  options.reader.deinterlace = Deinterlace::kOff;
+  options.writer.overwrite = true;
+  DoubleOk(dir / "whole.mkv", dir / "whole2.mkv", options);
+  return FrameHashes(dir / "whole2.mkv", "yuv420p");
+}
+
+TEST(PictureTagsTest, InterlacedPicturesBehindProgressiveOnesAreDeinterlaced) {
+  TempDir dir;
+  MakeMixedStream(dir, dir / "in.ts");
+  const std::vector<std::string> marks = FrameEntries(dir / "in.ts", "interlaced_frame");
+  ASSERT_EQ(marks.size(), 16u);
+  ASSERT_EQ(marks.front(), "0");
+  ASSERT_EQ(marks.back(), "1");
+  EXPECT_THAT(AllText(DoubleOk(dir / "in.ts", dir / "out.mkv", WithCodec("ffv1")).warnings),
+              Not(HasSubstr("interlaced")));
+  const std::vector<double> times = FrameTimes(dir / "out.mkv");
+  ASSERT_EQ(times.size(), 16u);
+  for (size_t i = 1; i < times.size(); ++i) EXPECT_NEAR(times[i] - times[i - 1], 0.04, 0.0011) << i;
+  const std::vector<std::string> hashes = FrameHashes(dir / "out.mkv", "yuv420p");
+  EXPECT_EQ(hashes, DeinterlacedReference(dir, dir / "in.ts", "interlaced"));
+  // The others are not touched.
+  PipelineOptions off = WithCodec("ffv1");
+  off.reader.deinterlace = Deinterlace::kOff;
+  DoubleOk(dir / "in.ts", dir / "off.mkv", off);
+  const std::vector<std::string> taken = FrameHashes(dir / "off.mkv", "yuv420p");
+  for (size_t i = 0; i < 8; ++i) EXPECT_EQ(hashes[i], taken[i]) << i;
+  for (size_t i = 9; i < 16; ++i) EXPECT_NE(hashes[i], taken[i]) << i;
+}
+
+TEST(PictureTagsTest, UnmarkedPicturesAreDeinterlacedWhenAsked) {
+  TempDir dir;
+  Ffmpeg("-f lavfi -i testsrc2=s=64x48:r=50 -frames:v 12 -vf interlace,setfield=prog -c:v libx264 " +
+         std::string("-pix_fmt yuv420p ") + Quote(dir / "in.mkv"));
+  ASSERT_EQ(FrameEntries(dir / "in.mkv", "interlaced_frame").front(), "0");
+  PipelineOptions on = WithCodec("ffv1");
+  on.reader.deinterlace = Deinterlace::kOn;
+  EXPECT_EQ(DoubleOk(dir / "in.mkv", dir / "on.mkv", on).frames, 12);
+  EXPECT_EQ(FrameTimes(dir / "on.mkv"), FrameTimes(dir / "in.mkv"));
+  EXPECT_EQ(FrameHashes(dir / "on.mkv", "yuv420p"),
+            DeinterlacedReference(dir, dir / "in.mkv", "all"));
+  DoubleOk(dir / "in.mkv", dir / "auto.mkv", WithCodec("ffv1"));
+  EXPECT_NE(FrameHashes(dir / "on.mkv", "yuv420p"), FrameHashes(dir / "auto.mkv", "yuv420p"));
 }
 
 TEST(PictureTagsTest, ImageSequenceIsAVideo) {

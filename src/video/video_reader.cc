@@ -169,25 +169,17 @@ Status VideoReader::Impl::FindFirst() {
     return Unsupported(demuxer->path() + ": pictures are " + SizeText(found->width, found->height) +
                        ", at most " + SizeText(kFrameSideMax, kFrameSideMax) + " is supported");
   }
-  first = PropertiesOf(*found);
   const bool interlaced = found->interlaced_frame != 0;
-  if (options.deinterlace == Deinterlace::kOn ||
-      (interlaced && options.deinterlace == Deinterlace::kAuto)) {
-    OCTO_RETURN_IF_ERROR(StartDeinterlacing(&found));
+  if (options.deinterlace != Deinterlace::kOff) {
+    deinterlacer_ = std::make_unique<Deinterlacer>(stream().time_base,
+                                                   options.deinterlace == Deinterlace::kOn);
+    OCTO_RETURN_IF_ERROR(deinterlacer_->Push(std::move(found)));
+    OCTO_ASSIGN_OR_RETURN(found, Fetch());
+    if (!found) return Internal("the deinterlacer gave no picture");
   }
   OCTO_RETURN_IF_ERROR(DescribeFirst(*found));
   info.video.interlaced = interlaced;
   pending_ = std::move(found);
-  return OkStatus();
-}
-
-// Replaces the first picture by its deinterlaced self.
-Status VideoReader::Impl::StartDeinterlacing(AvFramePtr* found) {
-  OCTO_ASSIGN_OR_RETURN(deinterlacer_, Deinterlacer::Open(**found, stream().time_base,
-                                                          options.deinterlace == Deinterlace::kOn));
-  OCTO_RETURN_IF_ERROR(deinterlacer_->Push(std::move(*found)));
-  OCTO_ASSIGN_OR_RETURN(*found, Fetch());
-  if (*found == nullptr) return Internal("the deinterlacer gave no picture");
   return OkStatus();
 }
 
@@ -197,7 +189,6 @@ Result<AvFramePtr> VideoReader::Impl::Fetch() {
     OCTO_ASSIGN_OR_RETURN(AvFramePtr ready, deinterlacer_->Pull());
     if (ready || deinterlacer_drained_) return ready;
     OCTO_ASSIGN_OR_RETURN(AvFramePtr next, decoder->Next());
-    if (next) OCTO_RETURN_IF_ERROR(CheckGeometry(*next));
     deinterlacer_drained_ = next == nullptr;
     OCTO_RETURN_IF_ERROR(deinterlacer_->Push(std::move(next)));
   }

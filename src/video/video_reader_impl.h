@@ -41,7 +41,6 @@ struct VideoReader::Impl {
   Status FindFirst();
   Result<AvFramePtr> FirstFrom(double seek_seconds, double target_seconds, bool* too_late);
   Result<AvFramePtr> Fetch();
-  Status StartDeinterlacing(AvFramePtr* found);
   Status DescribeFirst(const AVFrame& found);
   void PlaceOrigin(int64_t first_pts);
   Status CheckGeometry(const AVFrame& frame);
