@@ -1,5 +1,7 @@
 #include "frame/rotate.h"
 
+#include <vector>
+
 #include "gtest/gtest.h"
 
 namespace octoscale {
@@ -22,22 +24,43 @@ Frame Numbered(SampleType type) {
 
 TEST(RotateTest, QuarterTurnsAreClockwise) {
   const Frame frame = Numbered(SampleType::kU8);
-  const Frame turned = TurnFrame(frame, 90);
+  const Frame turned = TurnFrame(frame, {false, 90});
   ASSERT_EQ(turned.size(), (FrameSize{2, 3}));
   // The left column, read upwards, becomes the top row.
   EXPECT_EQ(turned.row(0, 0)[0], 10);
   EXPECT_EQ(turned.row(0, 0)[1], 0);
   EXPECT_EQ(turned.row(1, 2)[0], 40 + 12);
-  EXPECT_EQ(TurnFrame(frame, 180).row(0, 0)[0], 12);
-  EXPECT_EQ(TurnFrame(frame, 270).row(0, 0)[0], 2);
+  EXPECT_EQ(TurnFrame(frame, {false, 180}).row(0, 0)[0], 12);
+  EXPECT_EQ(TurnFrame(frame, {false, 270}).row(0, 0)[0], 2);
 }
 
-TEST(RotateTest, TurnsAddUp) {
+TEST(RotateTest, MirroringComesBeforeTheTurn) {
+  const Frame frame = Numbered(SampleType::kU8);
+  const Frame mirrored = TurnFrame(frame, {true, 0});
+  ASSERT_EQ(mirrored.size(), frame.size());
+  EXPECT_EQ(mirrored.row(0, 0)[0], 2);
+  EXPECT_EQ(mirrored.row(0, 1)[2], 10);
+  for (const int degrees : {90, 180, 270}) {
+    EXPECT_TRUE(TurnFrame(frame, {true, degrees}).SamePixels(TurnFrame(mirrored, {false, degrees})))
+        << degrees;
+  }
+}
+
+TEST(RotateTest, TurnsAddUpAndAreUndone) {
+  std::vector<Orientation> all;
+  for (const bool mirrored : {false, true}) {
+    for (const int degrees : {0, 90, 180, 270}) all.push_back({mirrored, degrees});
+  }
   for (const SampleType type : {SampleType::kU8, SampleType::kU16}) {
     const Frame frame = Numbered(type);
-    EXPECT_TRUE(TurnFrame(TurnFrame(frame, 90), 270).SamePixels(frame));
-    EXPECT_TRUE(TurnFrame(TurnFrame(frame, 90), 90).SamePixels(TurnFrame(frame, 180)));
-    EXPECT_TRUE(TurnFrame(TurnFrame(frame, 180), 180).SamePixels(frame));
+    for (const Orientation& a : all) {
+      const Frame turned = TurnFrame(frame, a);
+      EXPECT_TRUE(TurnFrame(turned, Inverse(a)).SamePixels(frame));
+      for (const Orientation& b : all) {
+        EXPECT_TRUE(TurnFrame(turned, b).SamePixels(TurnFrame(frame, Then(a, b))))
+            << a.mirrored << a.degrees << " " << b.mirrored << b.degrees;
+      }
+    }
   }
 }
 

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <iterator>
-#include <utility>
+
+#include "frame/rotate.h"
 
 namespace octoscale {
 namespace {
@@ -25,27 +26,6 @@ class Tiff {
   std::span<const uint8_t> bytes_;
   bool big_endian_;
 };
-
-// Pixel (x, y) of the upright picture comes from the stored one.
-template <typename T>
-void CopyUpright(const Frame& in, int orientation, Frame& out) {
-  const bool mirror_x =
-      orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
-  const bool mirror_y =
-      orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
-  for (int plane = 0; plane < Frame::kPlanes; ++plane) {
-    for (int y = 0; y < out.height(); ++y) {
-      T* to = reinterpret_cast<T*>(out.row(plane, y));
-      for (int x = 0; x < out.width(); ++x) {
-        int from_x = SwapsSides(orientation) ? y : x;
-        int from_y = SwapsSides(orientation) ? x : y;
-        if (mirror_x) from_x = in.width() - 1 - from_x;
-        if (mirror_y) from_y = in.height() - 1 - from_y;
-        to[x] = reinterpret_cast<const T*>(in.row(plane, from_y))[from_x];
-      }
-    }
-  }
-}
 
 }  // namespace
 
@@ -70,16 +50,10 @@ int ExifOrientation(std::span<const uint8_t> app1) {
 }
 
 Frame Upright(Frame frame, int orientation) {
+  constexpr Orientation kAsStored[] = {{false, 0},  {true, 0},   {false, 180}, {true, 180},
+                                       {true, 270}, {false, 90}, {true, 90},   {false, 270}};
   if (orientation <= 1 || orientation > 8) return frame;
-  FrameSize size = frame.size();
-  if (SwapsSides(orientation)) std::swap(size.width, size.height);
-  Frame out(size, frame.sample_type());
-  if (frame.sample_type() == SampleType::kU16) {
-    CopyUpright<uint16_t>(frame, orientation, out);
-  } else {
-    CopyUpright<uint8_t>(frame, orientation, out);
-  }
-  return out;
+  return TurnFrame(frame, kAsStored[orientation - 1]);
 }
 
 }  // namespace octoscale

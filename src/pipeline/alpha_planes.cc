@@ -4,7 +4,6 @@
 #include <cstring>
 #include <utility>
 
-#include "frame/rotate.h"
 #include "image/image_upscaler.h"
 
 namespace octoscale {
@@ -27,14 +26,10 @@ AlphaPlane Flat(FrameSize size, SampleType type, uint8_t byte) {
 
 }  // namespace
 
-AlphaPlane TurnAlpha(const AlphaPlane& alpha, int degrees) {
-  AlphaPlane turned(TurnedSize(alpha.size, degrees), alpha.type);
-  if (degrees == 0) {
-    std::memcpy(turned.row(0), alpha.row(0), alpha.stride_bytes() * alpha.size.height);
-    return turned;
-  }
+AlphaPlane TurnAlpha(const AlphaPlane& alpha, Orientation orientation) {
+  AlphaPlane turned(TurnedSize(alpha.size, orientation), alpha.type);
   TurnPlane(alpha.row(0), static_cast<ptrdiff_t>(alpha.stride_bytes()), alpha.size,
-            SampleBytes(alpha.type), degrees, turned.row(0),
+            SampleBytes(alpha.type), orientation, turned.row(0),
             static_cast<ptrdiff_t>(turned.stride_bytes()));
   return turned;
 }

@@ -7,14 +7,14 @@
 #include "base/cancel.h"
 #include "base/status.h"
 #include "frame/frame_upscaler.h"
+#include "frame/rotate.h"
 #include "image/image.h"
 
 namespace octoscale {
 
 using AlphaPlanes = std::vector<std::optional<AlphaPlane>>;
 
-// The plane turned clockwise by 0, 90, 180 or 270 degrees.
-AlphaPlane TurnAlpha(const AlphaPlane& alpha, int degrees);
+AlphaPlane TurnAlpha(const AlphaPlane& alpha, Orientation orientation);
 
 // Replaces each plane by its upscaled self, made as UpscaleImage() makes it. Planes that are wholly
 // opaque or wholly transparent cost no upscaling. Errors: those of FrameUpscaler::Upscale.

@@ -250,8 +250,9 @@ TEST(PictureTagsTest, InterlacedPicturesBehindProgressiveOnesAreDeinterlaced) {
 
 TEST(PictureTagsTest, UnmarkedPicturesAreDeinterlacedWhenAsked) {
   TempDir dir;
-  Ffmpeg("-f lavfi -i testsrc2=s=64x48:r=50 -frames:v 12 -vf interlace,setfield=prog -c:v libx264 " +
-         std::string("-pix_fmt yuv420p ") + Quote(dir / "in.mkv"));
+  Ffmpeg(
+      "-f lavfi -i testsrc2=s=64x48:r=50 -frames:v 12 -vf interlace,setfield=prog -c:v libx264 " +
+      std::string("-pix_fmt yuv420p ") + Quote(dir / "in.mkv"));
   ASSERT_EQ(FrameEntries(dir / "in.mkv", "interlaced_frame").front(), "0");
   PipelineOptions on = WithCodec("ffv1");
   on.reader.deinterlace = Deinterlace::kOn;

@@ -48,8 +48,8 @@ struct TimedFrames {
 // The stages of one run, their threads and the queues between them.
 class PipelineRun {
  public:
-  // turn_degrees: what frames are turned by, clockwise.
-  PipelineRun(VideoReader* reader, FrameUpscaler* upscaler, FrameSink* sink, int turn_degrees,
+  // turn: what is done to frames before they are upscaled.
+  PipelineRun(VideoReader* reader, FrameUpscaler* upscaler, FrameSink* sink, Orientation turn,
               const PipelineOptions& options, Callbacks<PipelineProgress>* callbacks);
 
   // Runs all stages to the end, or to the first error.
@@ -77,7 +77,7 @@ class PipelineRun {
   VideoReader* reader_;
   FrameUpscaler* upscaler_;
   FrameSink* sink_;
-  int turn_degrees_;
+  Orientation turn_;
   bool keep_alpha_;
   const PipelineOptions& options_;
   Callbacks<PipelineProgress>* callbacks_;
@@ -113,12 +113,12 @@ int BatchFrames(const VideoReader& reader, const FrameUpscaler& upscaler,
 }
 
 PipelineRun::PipelineRun(VideoReader* reader, FrameUpscaler* upscaler, FrameSink* sink,
-                         int turn_degrees, const PipelineOptions& options,
+                         Orientation turn, const PipelineOptions& options,
                          Callbacks<PipelineProgress>* callbacks)
     : reader_(reader),
       upscaler_(upscaler),
       sink_(sink),
-      turn_degrees_(turn_degrees),
+      turn_(turn),
       keep_alpha_(reader->info().video.has_alpha && sink->format().has_alpha &&
                   !options.reader.drop_alpha),
       options_(options),
@@ -213,10 +213,10 @@ void PipelineRun::ColourStage() {
 
 Status PipelineRun::AddPicture(const Picture& picture, ColourToRgb* colour, TimedFrames* batch) {
   OCTO_ASSIGN_OR_RETURN(Frame frame, colour->Convert(picture));
-  if (turn_degrees_ != 0) frame = TurnFrame(frame, turn_degrees_);
+  if (!turn_.upright()) frame = TurnFrame(frame, turn_);
   if (keep_alpha_) {
     OCTO_ASSIGN_OR_RETURN(std::optional<AlphaPlane> alpha, AlphaOf(picture, frame.sample_type()));
-    if (alpha && turn_degrees_ != 0) alpha = TurnAlpha(*alpha, turn_degrees_);
+    if (alpha && !turn_.upright()) alpha = TurnAlpha(*alpha, turn_);
     batch->alphas.push_back(std::move(alpha));
   }
   batch->frames.push_back(std::move(frame));
@@ -379,8 +379,8 @@ Status CheckOptions(const PipelineOptions& options) {
 }
 
 // Pictures tell no viewer to turn them, and not every container does.
-int TurnFor(const VideoReader& reader, const std::string& output) {
-  if (IsPictureSequence(output)) return reader.info().video.rotation_degrees;
+Orientation TurnFor(const VideoReader& reader, const std::string& output) {
+  if (IsPictureSequence(output)) return reader.info().video.orientation;
   return TurnBeforeWriting(reader, output);
 }
 
@@ -450,7 +450,7 @@ Result<PipelineReport> RunPipeline(const std::string& input, const std::string& 
   const int scale = upscaler.info().scale;
   const VideoStreamInfo& video = reader->info().video;
   OCTO_RETURN_IF_ERROR(CheckScale(video, scale));
-  const int turn = TurnFor(*reader, output);
+  const Orientation turn = TurnFor(*reader, output);
   const FrameSize turned = TurnedSize(video.size, turn);
   const FrameSize size{turned.width * scale, turned.height * scale};
   OCTO_ASSIGN_OR_RETURN(const Sinks sinks,
@@ -492,7 +492,7 @@ Result<SinkReport> RunPipelineInto(FrameSink& sink, const std::string& input,
   OCTO_RETURN_IF_ERROR(CheckScale(reader->info().video, upscaler.info().scale));
   Callbacks<PipelineProgress> callbacks(progress, options.on_warning);
   callbacks.Warn(reader->warnings());
-  PipelineRun run(reader.get(), &upscaler, &sink, 0, options, &callbacks);
+  PipelineRun run(reader.get(), &upscaler, &sink, Orientation(), options, &callbacks);
   OCTO_ASSIGN_OR_RETURN(SinkReport report, run.Run(cancel));
   callbacks.Warn(reader->warnings());
   return report;

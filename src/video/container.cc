@@ -53,19 +53,19 @@ Result<Container> ContainerFor(const std::string& path) {
                          "; expected one of mp4, m4v, mov, mkv, webm");
 }
 
-int TurnInto(const Container& container, const VideoStreamInfo& video) {
-  return container.is_mov_family() ? 0 : video.rotation_degrees;
+Orientation TurnInto(const Container& container, const VideoStreamInfo& video) {
+  return container.is_mov_family() ? Orientation() : video.orientation;
 }
 
 Rational TurnedAspect(const Container& container, const VideoStreamInfo& video) {
   const Rational aspect = video.sample_aspect;
-  if (TurnInto(container, video) % 180 == 0 || aspect.num == 0) return aspect;
+  if (!TurnInto(container, video).swaps_sides() || aspect.num == 0) return aspect;
   return {aspect.den, aspect.num};
 }
 
-int TurnBeforeWriting(const VideoReader& source, const std::string& output_path) {
+Orientation TurnBeforeWriting(const VideoReader& source, const std::string& output_path) {
   const Result<Container> container = ContainerFor(output_path);
-  return container.ok() ? TurnInto(*container, source.info().video) : 0;
+  return container.ok() ? TurnInto(*container, source.info().video) : Orientation();
 }
 
 std::vector<std::string> VideoEncodersFor(const std::string& extension) {

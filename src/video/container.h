@@ -24,9 +24,9 @@ struct Container {
 // By the path's extension: mp4, m4v, mov, mkv, webm. Others are InvalidArgument.
 Result<Container> ContainerFor(const std::string& path);
 
-// How far pictures are turned, clockwise, before they go into the container: not at all where it
-// can ask viewers to do it. And their pixel aspect then.
-int TurnInto(const Container& container, const VideoStreamInfo& video);
+// What is done to pictures before they go into the container: nothing where it can ask viewers to
+// do it. And their pixel aspect then.
+Orientation TurnInto(const Container& container, const VideoStreamInfo& video);
 Rational TurnedAspect(const Container& container, const VideoStreamInfo& video);
 
 // A video encoder by FFmpeg name that the container can hold. Errors: InvalidArgument, with the

@@ -17,8 +17,7 @@ constexpr int kPlaneColumnsMin = 3;
 constexpr int kPlaneLinesMin = 4;
 
 bool TooSmall(const AVFrame& frame) {
-  const AVPixFmtDescriptor* format =
-      av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
+  const AVPixFmtDescriptor* format = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
   if (format == nullptr) return true;
   return AV_CEIL_RSHIFT(frame.width, format->log2_chroma_w) < kPlaneColumnsMin ||
          AV_CEIL_RSHIFT(frame.height, format->log2_chroma_h) < kPlaneLinesMin;
@@ -40,10 +39,10 @@ Status Deinterlacer::Open(const AVFrame& frame) {
   format_ = frame.format;
   width_ = frame.width;
   height_ = frame.height;
-  const std::string input =
-      "video_size=" + std::to_string(width_) + "x" + std::to_string(height_) +
-      ":pix_fmt=" + std::to_string(format_) + ":time_base=" + std::to_string(time_base_.num) + "/" +
-      std::to_string(time_base_.den);
+  const std::string input = "video_size=" + std::to_string(width_) + "x" + std::to_string(height_) +
+                            ":pix_fmt=" + std::to_string(format_) +
+                            ":time_base=" + std::to_string(time_base_.num) + "/" +
+                            std::to_string(time_base_.den);
   int error = avfilter_graph_create_filter(&source_, avfilter_get_by_name("buffer"), "in",
                                            input.c_str(), nullptr, graph_);
   if (error < 0) return AvStatus(error, "deinterlacing");

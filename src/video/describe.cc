@@ -1,11 +1,9 @@
 #include "video/describe.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
-
-extern "C" {
-#include <libavutil/display.h>
-}
+#include <numbers>
 
 namespace octoscale {
 
@@ -60,21 +58,41 @@ ColourTags ColourTagsOf(const AVFrame& frame) {
   return tags;
 }
 
+std::optional<DisplayMatrix> DisplayMatrixOf(const AVStream& stream, const AVFrame& first) {
+  size_t size = 0;
+  const uint8_t* data = av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+  if (data == nullptr) {
+    const AVFrameSideData* side = av_frame_get_side_data(&first, AV_FRAME_DATA_DISPLAYMATRIX);
+    if (side == nullptr) return std::nullopt;
+    data = side->data;
+    size = side->size;
+  }
+  DisplayMatrix matrix;
+  if (size < sizeof(matrix)) return std::nullopt;
+  std::memcpy(matrix.data(), data, sizeof(matrix));
+  return matrix;
+}
+
 namespace {
 
 double Seconds(int64_t value, AVRational base) {
   return value == AV_NOPTS_VALUE ? 0.0 : static_cast<double>(value) * av_q2d(base);
 }
 
-// Rotation of the stream's display matrix, clockwise, as a multiple of 90.
-int RotationOf(const AVStream& stream) {
-  const uint8_t* matrix = av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, nullptr);
-  if (matrix == nullptr) return 0;
-  const double counter_clockwise =
-      av_display_rotation_get(reinterpret_cast<const int32_t*>(matrix));
-  if (std::isnan(counter_clockwise)) return 0;
-  const int quarter_turns = static_cast<int>(std::lround(-counter_clockwise / 90.0));
-  return (quarter_turns % 4 + 4) % 4 * 90;
+// What comes closest to the display matrix.
+Orientation OrientationOf(const std::optional<DisplayMatrix>& matrix) {
+  if (!matrix) return {};
+  // What becomes of a step to the right and of a step down.
+  const double right_x = (*matrix)[0], right_y = (*matrix)[1];
+  const double down_x = (*matrix)[3], down_y = (*matrix)[4];
+  const double scale_x = std::hypot(right_x, down_x);
+  const double scale_y = std::hypot(right_y, down_y);
+  if (scale_x == 0 || scale_y == 0) return {};
+  const bool mirrored = right_x * down_y - right_y * down_x < 0;
+  const double sign = mirrored ? -1 : 1;
+  const double turn = std::atan2(sign * right_y / scale_y, sign * right_x / scale_x);
+  const int quarters = static_cast<int>(std::lround(turn / (std::numbers::pi / 2)));
+  return {mirrored, (quarters + 4) % 4 * 90};
 }
 
 // The average rate when it is also the least common rate of all time stamps, else 0/1.
@@ -152,7 +170,7 @@ MediaInfo DescribeMedia(const std::string& path, AVFormatContext& context, int i
       av_guess_sample_aspect_ratio(&context, &stream, const_cast<AVFrame*>(&first));
   video.sample_aspect = FromAv(aspect);
   video.colour = ColourTagsOf(first);
-  video.rotation_degrees = RotationOf(stream);
+  video.orientation = OrientationOf(DisplayMatrixOf(stream, first));
   video.start_seconds = Seconds(stream.start_time, stream.time_base);
   video.duration_seconds = Seconds(stream.duration, stream.time_base);
   if (video.duration_seconds <= 0) video.duration_seconds = media.duration_seconds;

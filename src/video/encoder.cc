@@ -229,7 +229,7 @@ Status Encoder::ChooseFormat(const VideoReader::Impl& source, FrameSize size, co
   format_.size = size;
   format_.has_alpha = to.alpha_component >= 0 && place;
   format_.colour = tags;
-  const bool fields_lie = TurnInto(container, video) % 180 == 0;
+  const bool fields_lie = !TurnInto(container, video).swaps_sides();
   format_.interlaced = source.first->interlaced_frame != 0 && fields_lie;
   format_.top_field_first = source.first->top_field_first != 0;
   return OkStatus();

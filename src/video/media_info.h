@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "frame/frame.h"
+#include "frame/rotate.h"
 
 namespace octoscale {
 
@@ -60,7 +61,7 @@ struct VideoStreamInfo {
   Rational frame_rate;        // constant rate as the container says; 0/1 when variable or unknown
   Rational sample_aspect;     // 0/1 when unknown
   ColourTags colour;          // as tagged
-  int rotation_degrees = 0;   // clockwise, to be applied by the viewer: 0, 90, 180, 270
+  Orientation orientation;    // what viewers are asked to do with the pictures
   int64_t frames = 0;         // how many pictures there should be; 0 when nobody knows
   bool frames_exact = false;  // `frames` comes from the container's index, not from rate x duration
   double start_seconds = 0;

@@ -7,7 +7,6 @@
 #include <string_view>
 #include <utility>
 
-#include "frame/rotate.h"
 #include "video/colour_internal.h"
 #include "video/planes.h"
 #include "video/verify_text.h"
@@ -30,7 +29,7 @@ class Checks {
 };
 
 void CheckDimensions(const VideoComparison& facts, int scale, Checks checks) {
-  const FrameSize from = TurnedSize(facts.input.video.size, facts.turn_degrees);
+  const FrameSize from = TurnedSize(facts.input.video.size, facts.turn);
   const FrameSize to = facts.output.video.size;
   const auto scaled = [&](int s) { return FrameSize{from.width * s, from.height * s}; };
   bool ok = false;
@@ -86,16 +85,16 @@ void CheckFormat(const VideoComparison& facts, const VerifyOptions& options, Che
     return aspect.num <= 0 || aspect.den <= 0 ? Rational{1, 1} : aspect;
   };
   Rational a = square(in.sample_aspect);
-  if (facts.turn_degrees % 180 != 0) a = {a.den, a.num};
+  if (facts.turn.swaps_sides()) a = {a.den, a.num};
   const Rational b = square(out.sample_aspect);
   checks.Add("sample_aspect_ratio", int64_t{a.num} * b.den == int64_t{b.num} * a.den, AspectText(a),
              AspectText(out.sample_aspect));
   // The other checks say whether the pixels are turned instead.
   const bool has_mark = facts.output.container.find("mp4") != std::string::npos;
-  const bool turned = !has_mark && out.rotation_degrees == 0;
-  checks.Add("rotation", in.rotation_degrees == out.rotation_degrees || turned,
-             std::to_string(in.rotation_degrees) + " degrees" + (has_mark ? "" : ", or turned"),
-             std::to_string(out.rotation_degrees) + " degrees");
+  const bool turned = !has_mark && out.orientation.upright();
+  checks.Add("rotation", in.orientation == out.orientation || turned,
+             OrientationText(in.orientation) + (has_mark ? "" : ", or turned"),
+             OrientationText(out.orientation));
 }
 
 // A tag that the input lacks may be absent, or what the rule for untagged video makes of it.

@@ -46,6 +46,11 @@ std::string RateText(Rational rate) {
   return rate.num > 0 ? DecimalText(rate.value(), 3) + " fps" : "variable";
 }
 
+std::string OrientationText(Orientation orientation) {
+  return (orientation.mirrored ? "mirrored, " : "") + std::to_string(orientation.degrees) +
+         " degrees";
+}
+
 std::string RangeText(ColourRange range) {
   if (range == ColourRange::kUnknown) return "unset";
   return range == ColourRange::kFull ? "full" : "limited";

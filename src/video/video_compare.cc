@@ -10,7 +10,6 @@
 #include <system_error>
 #include <utility>
 
-#include "frame/rotate.h"
 #include "video/colour.h"
 #include "video/picture_compare.h"
 #include "video/video_reader.h"
@@ -55,13 +54,13 @@ class Side {
   }
   bool last_duration_known() const { return last_duration_known_; }
   FrameSpot spot() const { return {index_, start() + seconds()}; }
-  // What frames are turned by, clockwise, so that both files' can be compared.
-  void set_turn(int degrees) { turn_degrees_ = degrees; }
-  FrameSize size() const { return TurnedSize(info().video.size, turn_degrees_); }
+  // What is done to frames so that both files' can be compared.
+  void set_turn(Orientation turn) { turn_ = turn; }
+  FrameSize size() const { return TurnedSize(info().video.size, turn_); }
   Result<Frame> ToFrame() {
     OCTO_ASSIGN_OR_RETURN(Frame frame, colour_->Convert(*picture_));
-    if (turn_degrees_ == 0) return frame;
-    return TurnFrame(frame, turn_degrees_);
+    if (turn_.upright()) return frame;
+    return TurnFrame(frame, turn_);
   }
 
   Status Advance() {
@@ -89,7 +88,7 @@ class Side {
   std::unique_ptr<VideoReader> reader_;
   std::optional<ColourToRgb> colour_;
   std::optional<Picture> picture_;
-  int turn_degrees_ = 0;
+  Orientation turn_;
   int64_t index_ = 0;
   int64_t start_ = 0;
   int64_t end_ = 0;
@@ -231,9 +230,8 @@ Result<VideoComparison> Comparison::Run(const std::string& input, const std::str
   if (!facts_.output_error.ok()) return std::move(facts_);
   facts_.output = output_.info();
   facts_.times.tolerance = TimeTolerance(std::max(input_.tick(), output_.tick()));
-  facts_.turn_degrees =
-      (360 + facts_.input.video.rotation_degrees - facts_.output.video.rotation_degrees) % 360;
-  input_.set_turn(facts_.turn_degrees);
+  facts_.turn = Then(facts_.input.video.orientation, Inverse(facts_.output.video.orientation));
+  input_.set_turn(facts_.turn);
   const int factor = WholeFactor(input_.size(), output_.size());
   if (factor > 0) pictures_.emplace(factor);
   while (!input_.at_end() || !output_.at_end()) {

@@ -72,9 +72,9 @@ struct PictureFacts {
 struct VideoComparison {
   MediaInfo input;
   MediaInfo output;
-  // What the output's pixels are turned by, clockwise, because its container has no mark for
-  // viewers to do it; 0 where the mark is the input's.
-  int turn_degrees = 0;
+  // What was done to the output's pixels, because its container has no mark for viewers to do it;
+  // nothing where the mark is the input's.
+  Orientation turn;
   int64_t input_bytes = 0;  // sizes of the files
   int64_t output_bytes = 0;
   int64_t input_frames = 0;  // decoded and counted

@@ -171,8 +171,8 @@ Status VideoReader::Impl::FindFirst() {
   }
   const bool interlaced = found->interlaced_frame != 0;
   if (options.deinterlace != Deinterlace::kOff) {
-    deinterlacer_ = std::make_unique<Deinterlacer>(stream().time_base,
-                                                   options.deinterlace == Deinterlace::kOn);
+    deinterlacer_ =
+        std::make_unique<Deinterlacer>(stream().time_base, options.deinterlace == Deinterlace::kOn);
     OCTO_RETURN_IF_ERROR(deinterlacer_->Push(std::move(found)));
     OCTO_ASSIGN_OR_RETURN(found, Fetch());
     if (!found) return Internal("the deinterlacer gave no picture");

@@ -1,12 +1,14 @@
 #include "video/video_writer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <new>
 #include <optional>
 #include <utility>
 
 #include "video/container.h"
+#include "video/describe.h"
 #include "video/encoder.h"
 #include "video/metadata.h"
 #include "video/muxer.h"
@@ -18,16 +20,6 @@ namespace octoscale {
 namespace {
 
 constexpr int kMovieTimescaleMin = 1000;
-
-// Static HDR metadata travels in the container or in the bitstream; both end as stream side data.
-void AddFrameSideData(const AVFrame& frame, AVFrameSideDataType from, AVPacketSideDataType to,
-                      AVStream* output) {
-  const AVFrameSideData* side = av_frame_get_side_data(&frame, from);
-  if (side == nullptr || av_stream_get_side_data(output, to, nullptr) != nullptr) return;
-  uint8_t* copy = av_stream_new_side_data(output, to, side->size);
-  if (copy == nullptr) throw std::bad_alloc();
-  std::memcpy(copy, side->data, side->size);
-}
 
 void WarnOfLostSideData(const AVFrame& frame, std::vector<std::string>* warnings) {
   const std::pair<AVFrameSideDataType, const char*> lost[] = {
@@ -46,6 +38,8 @@ struct VideoWriter::Impl {
   Status Start(const std::string& output_path, const VideoReader::Impl& source, FrameSize size);
   Status AddVideoStream(const VideoReader::Impl& source);
   void CopyVideoSideData(const VideoReader::Impl& source);
+  void CopyDisplayMatrix(const VideoReader::Impl& source);
+  void AddSideData(AVPacketSideDataType type, const void* data, size_t size);
   Status WriteHeader(const VideoReader::Impl& source);
   void KeepUnusualTags(AvDict* dictionary);
   Status WritePackets();
@@ -101,24 +95,43 @@ Status VideoWriter::Impl::AddVideoStream(const VideoReader::Impl& source) {
   return OkStatus();
 }
 
+void VideoWriter::Impl::AddSideData(AVPacketSideDataType type, const void* data, size_t size) {
+  uint8_t* copy = av_stream_new_side_data(video, type, size);
+  if (copy == nullptr) throw std::bad_alloc();
+  std::memcpy(copy, data, size);
+}
+
 void VideoWriter::Impl::CopyVideoSideData(const VideoReader::Impl& source) {
   const AVStream& from = source.stream();
-  const bool turned = TurnInto(muxer->container(), source.info.video) != 0;
+  if (muxer->container().is_mov_family()) CopyDisplayMatrix(source);
   for (const AVPacketSideDataType type :
-       {AV_PKT_DATA_DISPLAYMATRIX, AV_PKT_DATA_STEREO3D, AV_PKT_DATA_SPHERICAL,
-        AV_PKT_DATA_MASTERING_DISPLAY_METADATA, AV_PKT_DATA_CONTENT_LIGHT_LEVEL,
-        AV_PKT_DATA_ICC_PROFILE}) {
+       {AV_PKT_DATA_STEREO3D, AV_PKT_DATA_SPHERICAL, AV_PKT_DATA_MASTERING_DISPLAY_METADATA,
+        AV_PKT_DATA_CONTENT_LIGHT_LEVEL, AV_PKT_DATA_ICC_PROFILE}) {
     size_t size = 0;
     const uint8_t* data = av_stream_get_side_data(&from, type, &size);
-    if (data == nullptr || (turned && type == AV_PKT_DATA_DISPLAYMATRIX)) continue;
-    uint8_t* copy = av_stream_new_side_data(video, type, size);
-    if (copy == nullptr) throw std::bad_alloc();
-    std::memcpy(copy, data, size);
+    if (data != nullptr) AddSideData(type, data, size);
   }
-  AddFrameSideData(*source.first, AV_FRAME_DATA_MASTERING_DISPLAY_METADATA,
-                   AV_PKT_DATA_MASTERING_DISPLAY_METADATA, video);
-  AddFrameSideData(*source.first, AV_FRAME_DATA_CONTENT_LIGHT_LEVEL,
-                   AV_PKT_DATA_CONTENT_LIGHT_LEVEL, video);
+  // Static HDR metadata travels in the container or in the bitstream.
+  for (const auto& [of_frame, of_stream] :
+       {std::pair(AV_FRAME_DATA_MASTERING_DISPLAY_METADATA, AV_PKT_DATA_MASTERING_DISPLAY_METADATA),
+        {AV_FRAME_DATA_CONTENT_LIGHT_LEVEL, AV_PKT_DATA_CONTENT_LIGHT_LEVEL}}) {
+    const AVFrameSideData* side = av_frame_get_side_data(source.first.get(), of_frame);
+    if (side == nullptr || av_stream_get_side_data(video, of_stream, nullptr) != nullptr) continue;
+    AddSideData(of_stream, side->data, side->size);
+  }
+}
+
+void VideoWriter::Impl::CopyDisplayMatrix(const VideoReader::Impl& source) {
+  std::optional<DisplayMatrix> matrix = DisplayMatrixOf(source.stream(), *source.first);
+  if (!matrix) return;
+  // Where the picture's corner goes, in pixels.
+  const double scale =
+      static_cast<double>(encoder->format().size.width) / source.info.video.size.width;
+  for (const int place : {6, 7}) {
+    const double shift = std::round((*matrix)[place] * scale);
+    (*matrix)[place] = static_cast<int32_t>(std::clamp<double>(shift, INT32_MIN, INT32_MAX));
+  }
+  AddSideData(AV_PKT_DATA_DISPLAYMATRIX, matrix->data(), sizeof(*matrix));
 }
 
 // MP4 keeps tags outside its classic list only in another list that has no room for covers.

@@ -85,9 +85,9 @@ std::vector<std::string> VideoEncodersFor(const std::string& extension);
 // libsvtav1 for av1_nvenc.
 std::vector<std::string> EncodersInsteadOf(const std::string& wanted, const std::string& extension);
 
-// How far the source's pictures have to be turned, clockwise, before they are written to a file of
-// this name, because its container can't tell viewers to do it: 0, 90, 180 or 270 degrees.
-int TurnBeforeWriting(const VideoReader& source, const std::string& output_path);
+// What has to be done to the source's pictures before they are written to a file of this name,
+// because its container can't tell viewers to do it.
+Orientation TurnBeforeWriting(const VideoReader& source, const std::string& output_path);
 
 // Not thread-safe: one thread at a time.
 class VideoWriter {
