@@ -44,8 +44,6 @@ class Encoder {
                       const EncoderOptions& options, const Container& container,
                       std::vector<std::string>* warnings);
   void ApplySource(const VideoReader::Impl& source, const Container& container);
-  Status ApplyOptions(const VideoReader::Impl& source, const EncoderOptions& options,
-                      std::vector<std::pair<std::string, std::string>>* leftovers);
 
   AvCodecPtr codec_;
   PictureFormat format_;
