@@ -1,4 +1,8 @@
 // Depth, colour tags, shape and size of the pictures.
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "pipeline/test_run.h"
@@ -262,6 +266,33 @@ TEST(PictureTagsTest, UnmarkedPicturesAreDeinterlacedWhenAsked) {
             DeinterlacedReference(dir, dir / "in.mkv", "all"));
   DoubleOk(dir / "in.mkv", dir / "auto.mkv", WithCodec("ffv1"));
   EXPECT_NE(FrameHashes(dir / "on.mkv", "yuv420p"), FrameHashes(dir / "auto.mkv", "yuv420p"));
+}
+
+// Captions in SEI messages (ATSC A/53, part 4) from the fifth picture on.
+TEST(PictureTagsTest, CaptionsThatBeginLaterAreNamedOnce) {
+  TempDir dir;
+  Ffmpeg("-f lavfi -i testsrc2=s=64x48:r=25 -frames:v 8 -c:v libx264 -bf 0 -pix_fmt yuv420p " +
+         std::string("-x264-params aud=1 ") + Quote(dir / "plain.h264"));
+  std::ifstream plain(dir / "plain.h264", std::ios::binary);
+  std::string stream{std::istreambuf_iterator<char>(plain), {}};
+  const std::string delimiter("\0\0\0\1\x09", 5);
+  const std::string captions(
+      "\0\0\0\1\x06\x04\x0e\xb5\0\x31GA94\x03\xc1\xff\xfc\x94\x20\xff\x80", 22);
+  size_t at = 0;
+  int pictures = 0;
+  while ((at = stream.find(delimiter, at)) != std::string::npos) {
+    at += delimiter.size() + 1;
+    if (++pictures >= 5) stream.insert(at, captions);
+  }
+  ASSERT_EQ(pictures, 8);
+  std::ofstream(dir / "in.h264", std::ios::binary) << stream;
+  ASSERT_THAT(RunShell("ffprobe -v error -show_frames " + Quote(dir / "in.h264")),
+              HasSubstr("ATSC A53"));
+  const PipelineReport report = DoubleOk(dir / "in.h264", dir / "out.mkv");
+  EXPECT_EQ(report.frames, 8);
+  EXPECT_EQ(std::count(report.warnings.begin(), report.warnings.end(),
+                       "closed captions inside the video are left out"),
+            1);
 }
 
 TEST(PictureTagsTest, ImageSequenceIsAVideo) {

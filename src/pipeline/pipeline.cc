@@ -99,6 +99,12 @@ class PipelineRun {
   std::vector<std::thread> threads_;
 };
 
+std::vector<std::string> WarningsOf(const VideoReader& reader) {
+  std::vector<std::string> all = reader.warnings();
+  for (std::string& lost : reader.lost_metadata()) all.push_back(std::move(lost));
+  return all;
+}
+
 int BatchFrames(const VideoReader& reader, const FrameUpscaler& upscaler,
                 const PipelineOptions& options) {
   const int wanted = options.batch_frames > 0 ? options.batch_frames : upscaler.info().batch_frames;
@@ -193,7 +199,7 @@ void PipelineRun::DecodeStage() {
       continue;
     }
     // The first damaged packet, the first picture out of order, and so on.
-    const std::vector<std::string> all = reader_->warnings();
+    const std::vector<std::string> all = WarningsOf(*reader_);
     if (all.size() > warnings) callbacks_->Warn(all);
     warnings = all.size();
     const size_t bytes = (*picture)->size_bytes();
@@ -458,7 +464,7 @@ Result<PipelineReport> RunPipeline(const std::string& input, const std::string& 
   FrameSink* sink = sinks.get();
   const bool complete = sinks.segments && sinks.segments->output_complete();
   Callbacks<PipelineProgress> callbacks(progress, options.on_warning);
-  callbacks.Warn(reader->warnings());
+  callbacks.Warn(WarningsOf(*reader));
   callbacks.Warn(sink->warnings());
   PipelineRun run(reader.get(), &upscaler, sink, turn, options, &callbacks);
   OCTO_ASSIGN_OR_RETURN(SinkReport finished, complete ? sink->Finish(false) : run.Run(cancel));
@@ -477,7 +483,7 @@ Result<PipelineReport> RunPipeline(const std::string& input, const std::string& 
   report.output_bytes = finished.writer.bytes;
   report.encoder = options.writer.encoder.codec;
   report.pixel_format = sink->format().pixel_format;
-  report.warnings = reader->warnings();
+  report.warnings = WarningsOf(*reader);
   report.warnings.insert(report.warnings.end(), finished.warnings.begin(), finished.warnings.end());
   callbacks.Warn(report.warnings);
   return report;
@@ -491,10 +497,10 @@ Result<SinkReport> RunPipelineInto(FrameSink& sink, const std::string& input,
                         VideoReader::Open(input, options.reader, cancel));
   OCTO_RETURN_IF_ERROR(CheckScale(reader->info().video, upscaler.info().scale));
   Callbacks<PipelineProgress> callbacks(progress, options.on_warning);
-  callbacks.Warn(reader->warnings());
+  callbacks.Warn(WarningsOf(*reader));
   PipelineRun run(reader.get(), &upscaler, &sink, Orientation(), options, &callbacks);
   OCTO_ASSIGN_OR_RETURN(SinkReport report, run.Run(cancel));
-  callbacks.Warn(reader->warnings());
+  callbacks.Warn(WarningsOf(*reader));
   return report;
 }
 

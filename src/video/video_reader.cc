@@ -13,6 +13,17 @@ namespace {
 
 constexpr double kPrimingSecondsMax = 1;
 
+// What pictures may carry and no output keeps.
+struct LostMetadata {
+  AVFrameSideDataType type;
+  const char* text;
+};
+constexpr LostMetadata kLostMetadata[] = {
+    {AV_FRAME_DATA_DYNAMIC_HDR_PLUS, "HDR10+ dynamic metadata is left out"},
+    {AV_FRAME_DATA_DOVI_METADATA, "Dolby Vision metadata is left out"},
+    {AV_FRAME_DATA_A53_CC, "closed captions inside the video are left out"},
+};
+
 std::string SizeText(int width, int height) {
   return std::to_string(width) + "x" + std::to_string(height);
 }
@@ -304,6 +315,9 @@ Result<std::optional<Picture>> VideoReader::Impl::Next() {
   if (ended_) following.reset();
   ++pictures;
   interlaced_pictures_ += pending_->interlaced_frame != 0;
+  for (const LostMetadata& kind : kLostMetadata) {
+    if (av_frame_get_side_data(pending_.get(), kind.type) != nullptr) lost_metadata.insert(kind.text);
+  }
   Picture picture = MakePicture(std::move(pending_), time);
   pending_ = std::move(following);
   return std::optional<Picture>(std::move(picture));
@@ -356,6 +370,9 @@ Result<std::optional<Picture>> VideoReader::Next() { return impl_->Next(); }
 int64_t VideoReader::pictures() const { return impl_->pictures; }
 bool VideoReader::stopped_at_limit() const { return impl_->stopped_at_limit; }
 std::vector<std::string> VideoReader::warnings() const { return impl_->Warnings(); }
+std::vector<std::string> VideoReader::lost_metadata() const {
+  return {impl_->lost_metadata.begin(), impl_->lost_metadata.end()};
+}
 
 Result<MediaInfo> ProbeMedia(const std::string& path) {
   ReaderOptions options;

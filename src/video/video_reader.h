@@ -76,6 +76,9 @@ class VideoReader {
   // What the user should know: several video streams, damaged packets, repaired times. Complete
   // after the last picture.
   std::vector<std::string> warnings() const;
+  // What the pictures returned so far carry and no output keeps (HDR10+, Dolby Vision, closed
+  // captions), as sentences for warnings; each kind once.
+  std::vector<std::string> lost_metadata() const;
 
   struct Impl;  // defined inside src/video only
   const Impl& impl() const { return *impl_; }

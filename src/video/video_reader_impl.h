@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,7 @@ struct VideoReader::Impl {
   AVRational average_rate{0, 1};
   AvFramePtr first;  // the first picture's properties and side data, without planes
   int64_t pictures = 0;
+  std::set<std::string> lost_metadata;
   bool stopped_at_limit = false;
 
  private:

@@ -21,17 +21,6 @@ namespace {
 
 constexpr int kMovieTimescaleMin = 1000;
 
-void WarnOfLostSideData(const AVFrame& frame, std::vector<std::string>* warnings) {
-  const std::pair<AVFrameSideDataType, const char*> lost[] = {
-      {AV_FRAME_DATA_DYNAMIC_HDR_PLUS, "HDR10+ dynamic metadata is left out"},
-      {AV_FRAME_DATA_DOVI_METADATA, "Dolby Vision metadata is left out"},
-      {AV_FRAME_DATA_A53_CC, "closed captions inside the video are left out"},
-  };
-  for (const auto& [type, text] : lost) {
-    if (av_frame_get_side_data(&frame, type) != nullptr) warnings->push_back(text);
-  }
-}
-
 }  // namespace
 
 struct VideoWriter::Impl {
@@ -91,7 +80,6 @@ Status VideoWriter::Impl::AddVideoStream(const VideoReader::Impl& source) {
   video->disposition = from.disposition;
   if (options.copy_metadata) CopyMetadata(from.metadata, &video->metadata);
   CopyVideoSideData(source);
-  WarnOfLostSideData(*source.first, &warnings);
   return OkStatus();
 }
 
