@@ -394,6 +394,7 @@ struct Sinks {
   std::unique_ptr<FileSink> file;
   std::unique_ptr<SegmentSink> segments;
   std::unique_ptr<SequenceSink> pictures;
+  std::vector<std::string> warnings;
   FrameSink* get() const {
     if (pictures) return pictures.get();
     return segments ? static_cast<FrameSink*>(segments.get()) : file.get();
@@ -421,6 +422,8 @@ Result<Sinks> OpenSink(const std::string& output, const VideoReader& reader, Fra
     }
     if (mode == JournalMode::kResume) return resumable.WithContext("can't resume");
     OCTO_RETURN_IF_ERROR(ClearOldJournal(output, options.writer.overwrite));
+    sinks.warnings.push_back("if this run is interrupted, it can't be resumed: " +
+                             resumable.message());
   }
   OCTO_ASSIGN_OR_RETURN(
       sinks.file, FileSink::Open(output, reader, size, options.writer, options.queue_frames_max,
@@ -465,6 +468,7 @@ Result<PipelineReport> RunPipeline(const std::string& input, const std::string& 
   const bool complete = sinks.segments && sinks.segments->output_complete();
   Callbacks<PipelineProgress> callbacks(progress, options.on_warning);
   callbacks.Warn(WarningsOf(*reader));
+  callbacks.Warn(sinks.warnings);
   callbacks.Warn(sink->warnings());
   PipelineRun run(reader.get(), &upscaler, sink, turn, options, &callbacks);
   OCTO_ASSIGN_OR_RETURN(SinkReport finished, complete ? sink->Finish(false) : run.Run(cancel));
@@ -484,6 +488,7 @@ Result<PipelineReport> RunPipeline(const std::string& input, const std::string& 
   report.encoder = options.writer.encoder.codec;
   report.pixel_format = sink->format().pixel_format;
   report.warnings = WarningsOf(*reader);
+  report.warnings.insert(report.warnings.end(), sinks.warnings.begin(), sinks.warnings.end());
   report.warnings.insert(report.warnings.end(), finished.warnings.begin(), finished.warnings.end());
   callbacks.Warn(report.warnings);
   return report;

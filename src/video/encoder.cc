@@ -13,15 +13,6 @@
 namespace octoscale {
 namespace {
 
-bool TakesSurfacesOnly(const AVCodec& codec) {
-  if (codec.pix_fmts == nullptr) return false;
-  for (const AVPixelFormat* format = codec.pix_fmts; *format != AV_PIX_FMT_NONE; ++format) {
-    const AVPixFmtDescriptor* descriptor = av_pix_fmt_desc_get(*format);
-    if (descriptor == nullptr || (descriptor->flags & AV_PIX_FMT_FLAG_HWACCEL) == 0) return false;
-  }
-  return true;
-}
-
 std::string Alternatives(const std::string& codec, const Container& container) {
   return "; for ." + container.extension +
          " there are: " + JoinNames(EncodersInsteadOf(codec, container.extension));
@@ -100,13 +91,6 @@ Result<std::unique_ptr<Encoder>> Encoder::Open(
     const Container& container, std::vector<std::pair<std::string, std::string>>* leftovers,
     std::vector<std::string>* warnings) {
   OCTO_ASSIGN_OR_RETURN(const AVCodec* codec, FindVideoEncoder(options.codec, container));
-  if (TakesSurfacesOnly(*codec)) {
-    return InvalidArgument(
-        "encoder '" + options.codec +
-        "' takes pictures in a graphics card's memory only, which octoscale does "
-        "not make" +
-        Alternatives(options.codec, container));
-  }
   std::unique_ptr<Encoder> encoder(new Encoder());
   encoder->codec_.reset(avcodec_alloc_context3(codec));
   if (!encoder->codec_) throw std::bad_alloc();
@@ -115,6 +99,12 @@ Result<std::unique_ptr<Encoder>> Encoder::Open(
   if (options.square_pixels) encoder->codec_->sample_aspect_ratio = {1, 1};
   OCTO_RETURN_IF_ERROR(
       ApplyEncoderOptions(source, options, encoder->format_, encoder->codec_.get(), leftovers));
+  if (TakesSurfacesOnly(*codec)) {
+    const Status attached = encoder->AttachDevice(options);
+    if (!attached.ok()) {
+      return Status(attached.code(), attached.message() + Alternatives(options.codec, container));
+    }
+  }
   if (container.format->flags & AVFMT_GLOBALHEADER) {
     encoder->codec_->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
   }
@@ -137,6 +127,17 @@ Result<std::unique_ptr<Encoder>> Encoder::Open(
                                                           : InvalidArgument(cause.message());
   }
   return encoder;
+}
+
+Status Encoder::AttachDevice(const EncoderOptions& options) {
+  std::string device;
+  for (const auto& [key, value] : options.extra) {
+    if (key == kDeviceKey) device = value;
+  }
+  OCTO_ASSIGN_OR_RETURN(
+      hardware_,
+      HardwareFrames::Attach(device, av_get_pix_fmt(format_.pixel_format.c_str()), codec_.get()));
+  return OkStatus();
 }
 
 // SVT-AV1 (1.4) waits forever when it is closed before its first picture, and prints a complaint
@@ -171,6 +172,11 @@ Status Encoder::Send(Picture picture) {
   frame->sample_aspect_ratio = codec_->sample_aspect_ratio;
   durations_[time.pts] = time.duration;
   ++sent_;
+  AvFramePtr surface;
+  if (hardware_) {
+    OCTO_ASSIGN_OR_RETURN(surface, hardware_->Upload(*frame));
+    frame = surface.get();
+  }
   const int error = avcodec_send_frame(codec_.get(), frame);
   if (error < 0) return AvStatus(error, "encoder '" + std::string(codec_->codec->name) + "'");
   return OkStatus();

@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "video/container.h"
+#include "video/hardware_frames.h"
 #include "video/libav.h"
 #include "video/picture.h"
 #include "video/video_reader_impl.h"
@@ -45,6 +46,9 @@ class Encoder {
                       std::vector<std::string>* warnings);
   void ApplySource(const VideoReader::Impl& source, const Container& container);
 
+  Status AttachDevice(const EncoderOptions& options);
+
+  std::unique_ptr<HardwareFrames> hardware_;  // where the encoder takes surfaces only
   AvCodecPtr codec_;
   PictureFormat format_;
   int64_t sent_ = 0;                                // pictures

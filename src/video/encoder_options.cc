@@ -1,9 +1,12 @@
 #include "video/encoder_options.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <optional>
+#include <string_view>
 
 extern "C" {
 #include <libavutil/mastering_display_metadata.h>
@@ -11,6 +14,7 @@ extern "C" {
 }
 
 #include "base/cpu.h"
+#include "video/hardware_frames.h"
 
 namespace octoscale {
 namespace {
@@ -27,6 +31,19 @@ bool HasPrivate(const AVCodecContext& codec, const std::string& key) {
 
 bool IsMpegVideo(const AVCodecContext& codec) { return HasPrivate(codec, "mpv_flags"); }
 
+// Options of every encoder that -e may set: rate control and search, nothing that describes the
+// pictures. docs/media.md lists them.
+constexpr std::string_view kCommonOptions[] = {
+    "b",     "maxrate",   "minrate",   "bufsize",   "qmin",          "qmax", "qdiff",      "qcomp",
+    "qblur", "i_qfactor", "i_qoffset", "b_qfactor", "b_qoffset",     "g",    "keyint_min", "bf",
+    "refs",  "trellis",   "subq",      "me_range",  "dia_size",      "cmp",  "subcmp",     "mbcmp",
+    "mbd",   "slices",    "profile",   "level",     "global_quality"};
+
+bool IsCommon(std::string_view key) {
+  return std::find(std::begin(kCommonOptions), std::end(kCommonOptions), key) !=
+         std::end(kCommonOptions);
+}
+
 // Constant quality where neither quality nor bit rate was asked for: near-transparent for upscaled
 // material, whose fine detail is synthetic and cheap to keep.
 std::optional<double> DefaultCrf(const AVCodecContext& context) {
@@ -37,16 +54,23 @@ std::optional<double> DefaultCrf(const AVCodecContext& context) {
   if (codec == "libvpx-vp9") return 24;
   if (codec == "libvpx") return 10;
   if (codec.ends_with("_nvenc") || codec.ends_with("_qsv")) return 20;
+  if (codec == "h264_vaapi" || codec == "hevc_vaapi") return 20;
   return std::nullopt;
 }
 
-Status SetPrivate(AVCodecContext* codec, const std::string& key, const std::string& value) {
+// `target`: the context or its private part.
+Status SetOption(AVCodecContext* codec, void* target, const std::string& key,
+                 const std::string& value) {
   TakeAvLogLine();
-  const int error = av_opt_set(codec->priv_data, key.c_str(), value.c_str(), 0);
+  const int error = av_opt_set(target, key.c_str(), value.c_str(), 0);
   if (error >= 0) return OkStatus();
   const std::string line = TakeAvLogLine();
   return InvalidArgument("encoder '" + std::string(codec->codec->name) + "' refuses " + key + "=" +
                          value + (line.empty() ? "" : " (" + line + ")"));
+}
+
+Status SetPrivate(AVCodecContext* codec, const std::string& key, const std::string& value) {
+  return SetOption(codec, codec->priv_data, key, value);
 }
 
 std::string NumberText(double value) {
@@ -70,7 +94,7 @@ Status SetQscale(AVCodecContext* codec, double quality) {
 Status SetQuality(AVCodecContext* codec, double quality) {
   const std::string name = codec->codec->name;
   if (IsMpegVideo(*codec)) return SetQscale(codec, quality);
-  if (name.ends_with("_qsv")) {
+  if (name.ends_with("_qsv") || name.ends_with("_vaapi")) {
     codec->global_quality = static_cast<int>(std::lround(quality));
     return OkStatus();
   }
@@ -84,14 +108,32 @@ Status SetQuality(AVCodecContext* codec, double quality) {
   return SetPrivate(codec, "crf", NumberText(quality));
 }
 
-// Whether the user's own options already decide the quality.
-bool DecidesQuality(const EncoderOptions& options) {
+// Whether the user's own options already decide the quality: those that the encoder has.
+bool DecidesQuality(const AVCodecContext& codec, const EncoderOptions& options) {
   for (const auto& [key, value] : options.extra) {
-    for (const char* word : {"crf", "qp", "cq", "lossless", "qscale", "b"}) {
-      if (key == word) return true;
+    for (const char* word : {"crf", "qp", "cq", "lossless"}) {
+      if (key == word && HasPrivate(codec, key)) return true;
     }
+    if (key == "b") return true;
+    if (key == "global_quality" && NeedsHardware(*codec.codec)) return true;
+    if (key == "qscale" && IsMpegVideo(codec)) return true;
   }
   return options.bit_rate > 0;
+}
+
+Status SetExtra(AVCodecContext* codec, const std::string& key, const std::string& value,
+                Leftovers* leftovers) {
+  if (HasPrivate(*codec, key)) return SetPrivate(codec, key, value);
+  if (IsCommon(key)) return SetOption(codec, codec, key, value);
+  if (key == kDeviceKey && TakesSurfacesOnly(*codec->codec)) return OkStatus();
+  if (key != "qscale" || !IsMpegVideo(*codec)) {
+    leftovers->emplace_back(key, value);
+    return OkStatus();
+  }
+  double quality = 0;
+  const char* end = value.data() + value.size();
+  const auto [stop, error] = std::from_chars(value.data(), end, quality);
+  return SetQscale(codec, error == std::errc() && stop == end ? quality : std::nan(""));
 }
 
 // The first picture's side data or the stream's, which have the same form.
@@ -194,7 +236,7 @@ bool NeedsHardware(const AVCodec& codec) {
 
 Status ApplyEncoderOptions(const VideoReader::Impl& source, const EncoderOptions& options,
                            const PictureFormat& format, AVCodecContext* codec,
-                           std::vector<std::pair<std::string, std::string>>* leftovers) {
+                           Leftovers* leftovers) {
   const std::string name = codec->codec->name;
   codec->thread_count = options.threads > 0 ? options.threads : AvailableCores();
   // These take a rate of 0 as "quality alone"; what some have by themselves would be a limit.
@@ -202,7 +244,7 @@ Status ApplyEncoderOptions(const VideoReader::Impl& source, const EncoderOptions
     codec->bit_rate = 0;
   }
   std::optional<double> crf = options.crf;
-  if (!crf && !DecidesQuality(options)) crf = DefaultCrf(*codec);
+  if (!crf && !DecidesQuality(*codec, options)) crf = DefaultCrf(*codec);
   if (crf) OCTO_RETURN_IF_ERROR(SetQuality(codec, *crf));
   if (options.bit_rate > 0) codec->bit_rate = options.bit_rate;
   codec->rc_max_rate = options.rc_max_rate;
@@ -230,10 +272,8 @@ Status ApplyEncoderOptions(const VideoReader::Impl& source, const EncoderOptions
   for (const auto& [key, value] : options.extra) {
     if (key == parameters_key) {
       parameters = value;
-    } else if (!HasPrivate(*codec, key)) {
-      leftovers->emplace_back(key, value);
     } else {
-      OCTO_RETURN_IF_ERROR(SetPrivate(codec, key, value));
+      OCTO_RETURN_IF_ERROR(SetExtra(codec, key, value, leftovers));
     }
   }
   if (options.rate_cap > 0 && name != "libx265" && name != "libsvtav1") {

@@ -16,11 +16,13 @@ namespace octoscale {
 // The encoder runs on a graphics card or another device.
 bool NeedsHardware(const AVCodec& codec);
 
+using Leftovers = std::vector<std::pair<std::string, std::string>>;
+
 // Sets everything but the picture format on a context that isn't open yet. `leftovers`: extra
 // options that the encoder doesn't know. Errors: InvalidArgument (an option that it refuses, by
 // name), Unsupported (a rate cap that it can't keep).
 Status ApplyEncoderOptions(const VideoReader::Impl& source, const EncoderOptions& options,
                            const PictureFormat& format, AVCodecContext* codec,
-                           std::vector<std::pair<std::string, std::string>>* leftovers);
+                           Leftovers* leftovers);
 
 }  // namespace octoscale

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "video/hardware_frames.h"
 #include "video/planes.h"
 
 namespace octoscale {
@@ -28,6 +29,7 @@ std::vector<AVPixelFormat> FormatsOf(const AVCodec& encoder) {
             AV_PIX_FMT_YUVA444P,    AV_PIX_FMT_YUVA444P16LE, AV_PIX_FMT_GBRAP,
             AV_PIX_FMT_GBRAP16LE};
   }
+  if (TakesSurfacesOnly(encoder)) return UploadFormats(encoder);
   for (const AVPixelFormat* format = encoder.pix_fmts; *format != AV_PIX_FMT_NONE; ++format) {
     const Result<PixelLayout> layout = LayoutOf(*format);
     if (layout.ok() && !layout->palette && !layout->floating) formats.push_back(*format);

@@ -44,7 +44,8 @@ struct EncoderOptions {
   int threads = 0;             // 0: one per core
   bool square_pixels = false;  // sample aspect ratio 1:1, whatever the source's
   bool limited_range = false;  // YUV output in limited range, converted where the source's is full
-  // Private options of the codec. An unknown key is a warning, a refused value an error.
+  // Private options of the codec, and those of libavcodec that every encoder has (b, maxrate, g
+  // ...; docs/media.md lists them). An unknown key is a warning, a refused value an error.
   std::vector<std::pair<std::string, std::string>> extra;
 };
 
