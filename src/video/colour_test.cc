@@ -432,6 +432,26 @@ TEST(ColourLayoutTest, RgbFormatsKeepEveryPixel) {
   }
 }
 
+// What encoders of graphics cards take.
+TEST(ColourLayoutTest, SemiPlanarFormatsHoldThePlanarFormatsSamples) {
+  for (const auto& [packed, planar, type] : {std::tuple("nv12", "yuv420p", SampleType::kU8),
+                                             {"p010le", "yuv420p10le", SampleType::kU16}}) {
+    const Frame frame = Gradient({34, 18}, type);
+    const auto through = [&](const char* name) {
+      PictureFormat format;
+      format.pixel_format = name;
+      format.size = frame.size();
+      format.colour = ResolveColour({}, frame.height(), false);
+      Result<Picture> picture = ColourFromRgb(format).Convert(frame, {});
+      EXPECT_TRUE(picture.ok()) << picture.status().message();
+      Result<Frame> back = ColourToRgb(type, true).Convert(*picture);
+      EXPECT_TRUE(back.ok()) << back.status().message();
+      return std::move(back).value();
+    };
+    EXPECT_TRUE(through(packed).SamePixels(through(planar))) << packed;
+  }
+}
+
 TEST(ColourLayoutTest, TransparentPixelsAreRefusedUnlessDropped) {
   AvFramePtr frame = NewFrame("yuva420p", 16, 16, {});
   for (AVBufferRef* buffer : frame->buf) {

@@ -63,16 +63,33 @@ Status Encoder::ChooseFormat(const VideoReader::Impl& source, FrameSize size, co
   return OkStatus();
 }
 
+void Encoder::NumberPictures() {
+  constexpr int kMpeg4TicksMax = 65535;
+  numbered_ = true;
+  AVRational& rate = codec_->framerate;
+  av_reduce(&rate.num, &rate.den, rate.num, rate.den, kMpeg4TicksMax);
+  // ISO/IEC 13818-2, table 6-4. The container has the times.
+  constexpr AVRational kMpeg2Rates[] = {{24000, 1001}, {24, 1}, {25, 1},
+                                        {30000, 1001}, {30, 1}, {50, 1},
+                                        {60000, 1001}, {60, 1}, {0, 0}};
+  if (codec_->codec->supported_framerates != nullptr) {
+    rate = kMpeg2Rates[av_find_nearest_q_idx(rate, kMpeg2Rates)];
+  }
+  codec_->time_base = av_inv_q(rate);
+}
+
 void Encoder::ApplySource(const VideoReader::Impl& source, const Container& container) {
   const VideoStreamInfo& video = source.info.video;
   AVCodecContext* codec = codec_.get();
   codec->width = format_.size.width;
   codec->height = format_.size.height;
   codec->pix_fmt = av_get_pix_fmt(format_.pixel_format.c_str());
-  codec->time_base = ToAv(video.time_base);
+  time_base_ = ToAv(video.time_base);
+  codec->time_base = time_base_;
   // A hint for rate control and headers; picture times come from the pictures alone.
   codec->framerate = video.frame_rate.num > 0 ? ToAv(video.frame_rate) : source.average_rate;
   if (codec->framerate.num <= 0 || codec->framerate.den <= 0) codec->framerate = {25, 1};
+  if (IsMpegVideo(*codec)) NumberPictures();
   codec->sample_aspect_ratio = ToAv(TurnedAspect(container, video));
   codec->colorspace = static_cast<AVColorSpace>(format_.colour.matrix);
   codec->color_primaries = static_cast<AVColorPrimaries>(format_.colour.primaries);
@@ -166,7 +183,10 @@ Status Encoder::Send(Picture picture) {
   }
   AVFrame* frame = picture.impl().frame.get();
   const FrameTime time = picture.time();
-  frame->pts = time.pts;
+  frame->pts = numbered_ ? sent_ : time.pts;
+  if (sent_ == 0) first_pts_ = time.pts;
+  if (numbered_) times_[sent_] = time.pts;
+  frame->quality = codec_->global_quality;  // of encoders with constant quantizers
   frame->pkt_duration = time.duration;
   frame->pict_type = AV_PICTURE_TYPE_NONE;
   frame->sample_aspect_ratio = codec_->sample_aspect_ratio;
@@ -182,6 +202,14 @@ Status Encoder::Send(Picture picture) {
   return OkStatus();
 }
 
+// From numbers to times. Where pictures are reordered, decoding begins before number 0.
+void Encoder::RestoreTimes(AVPacket* packet) {
+  const int64_t first_needed = packet->dts;
+  packet->pts = times_[packet->pts];
+  packet->dts = packet->dts < 0 ? first_pts_ + packet->dts : times_[packet->dts];
+  times_.erase(times_.begin(), times_.lower_bound(first_needed));
+}
+
 Result<AvPacketPtr> Encoder::Receive() {
   AvPacketPtr packet = NewAvPacket();
   const int error = avcodec_receive_packet(codec_.get(), packet.get());
@@ -190,6 +218,7 @@ Result<AvPacketPtr> Encoder::Receive() {
   if (sent_ <= kX265UntimedFrames && ended_ && std::string_view(codec_->codec->name) == "libx265") {
     packet->dts = packet->pts;
   }
+  if (numbered_) RestoreTimes(packet.get());
   const auto found = durations_.find(packet->pts);
   if (found != durations_.end()) {
     packet->duration = found->second;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -32,10 +33,12 @@ class Encoder {
 
   const PictureFormat& format() const { return format_; }
   const AVCodecContext& context() const { return *codec_; }
+  // Of pictures and packets: the source's, whatever the codec counts in.
+  AVRational time_base() const { return time_base_; }
 
   // A null picture starts draining.
   Status Send(Picture picture);
-  // The next packet, in the encoder's time base, with the duration of its picture; null when the
+  // The next packet, in time_base(), with the duration of its picture; null when the
   // encoder wants another picture or, while draining, when nothing is left.
   Result<AvPacketPtr> Receive();
 
@@ -44,6 +47,8 @@ class Encoder {
   Status ChooseFormat(const VideoReader::Impl& source, FrameSize size, const AVCodec& codec,
                       const EncoderOptions& options, const Container& container,
                       std::vector<std::string>* warnings);
+  void NumberPictures();
+  void RestoreTimes(AVPacket* packet);
   void ApplySource(const VideoReader::Impl& source, const Container& container);
 
   Status AttachDevice(const EncoderOptions& options);
@@ -51,6 +56,12 @@ class Encoder {
   std::unique_ptr<HardwareFrames> hardware_;  // where the encoder takes surfaces only
   AvCodecPtr codec_;
   PictureFormat format_;
+  AVRational time_base_{0, 1};
+  // MPEG-1, 2 and 4 and their kin plan bit rates by ticks and know few time bases: they are told
+  // the pictures' numbers. These are the pictures' times, by number.
+  bool numbered_ = false;
+  std::map<int64_t, int64_t> times_;
+  int64_t first_pts_ = 0;
   int64_t sent_ = 0;                                // pictures
   bool ended_ = false;                              // draining began
   std::unordered_map<int64_t, int64_t> durations_;  // by PTS, of pictures inside the encoder

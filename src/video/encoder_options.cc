@@ -19,7 +19,7 @@ extern "C" {
 namespace octoscale {
 namespace {
 
-// Quantizers of the encoders that share libavcodec's mpegvideo: MPEG-1, 2 and 4, MJPEG and others.
+// Quantizers of mpegvideo.
 constexpr double kQscaleMin = 1;
 constexpr double kQscaleMax = 31;
 constexpr double kQscaleDefault = 2;
@@ -28,8 +28,6 @@ bool HasPrivate(const AVCodecContext& codec, const std::string& key) {
   return codec.priv_data != nullptr &&
          av_opt_find(codec.priv_data, key.c_str(), nullptr, 0, 0) != nullptr;
 }
-
-bool IsMpegVideo(const AVCodecContext& codec) { return HasPrivate(codec, "mpv_flags"); }
 
 // Options of every encoder that -e may set: rate control and search, nothing that describes the
 // pictures. docs/media.md lists them.
@@ -233,6 +231,8 @@ std::string LibraryParameters(const VideoReader::Impl& source, const std::string
 bool NeedsHardware(const AVCodec& codec) {
   return (codec.capabilities & (AV_CODEC_CAP_HARDWARE | AV_CODEC_CAP_HYBRID)) != 0;
 }
+
+bool IsMpegVideo(const AVCodecContext& codec) { return HasPrivate(codec, "mpv_flags"); }
 
 Status ApplyEncoderOptions(const VideoReader::Impl& source, const EncoderOptions& options,
                            const PictureFormat& format, AVCodecContext* codec,

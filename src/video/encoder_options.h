@@ -18,6 +18,9 @@ bool NeedsHardware(const AVCodec& codec);
 
 using Leftovers = std::vector<std::pair<std::string, std::string>>;
 
+// One of the encoders that share libavcodec's mpegvideo: MPEG-1, 2 and 4, MJPEG and others.
+bool IsMpegVideo(const AVCodecContext& codec);
+
 // Sets everything but the picture format on a context that isn't open yet. `leftovers`: extra
 // options that the encoder doesn't know. Errors: InvalidArgument (an option that it refuses, by
 // name), Unsupported (a rate cap that it can't keep).

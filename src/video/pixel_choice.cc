@@ -18,6 +18,12 @@ bool TakesOddSizes(std::string_view encoder) {
   return false;
 }
 
+// Graphics cards encode H.264 with 8 bits, although their encoders list deeper formats.
+bool TakesEightBits(const AVCodec& encoder) {
+  const std::string_view name = encoder.name;
+  return encoder.id == AV_CODEC_ID_H264 && (name.ends_with("_nvenc") || name.ends_with("_qsv"));
+}
+
 std::vector<AVPixelFormat> FormatsOf(const AVCodec& encoder) {
   std::vector<AVPixelFormat> formats;
   if (encoder.pix_fmts == nullptr) {
@@ -30,9 +36,13 @@ std::vector<AVPixelFormat> FormatsOf(const AVCodec& encoder) {
             AV_PIX_FMT_GBRAP16LE};
   }
   if (TakesSurfacesOnly(encoder)) return UploadFormats(encoder);
+  const bool full_range_only = std::string_view(encoder.name) == "mjpeg";
   for (const AVPixelFormat* format = encoder.pix_fmts; *format != AV_PIX_FMT_NONE; ++format) {
     const Result<PixelLayout> layout = LayoutOf(*format);
-    if (layout.ok() && !layout->palette && !layout->floating) formats.push_back(*format);
+    if (!layout.ok() || layout->palette || layout->floating) continue;
+    // Everybody takes JPEG for full range, so FFmpeg refuses to write other.
+    if (full_range_only && !layout->full_range_by_name) continue;
+    formats.push_back(*format);
   }
   return formats;
 }
@@ -98,7 +108,8 @@ Result<AVPixelFormat> ChoosePixelFormat(const AVCodec& encoder, const PixelReque
     int best = 0;
     for (const AVPixelFormat format : formats) {
       OCTO_ASSIGN_OR_RETURN(const PixelLayout layout, LayoutOf(format));
-      const bool avoid = IsOdd(layout, request.size) && !TakesOddSizes(codec);
+      const bool avoid = (IsOdd(layout, request.size) && !TakesOddSizes(codec)) ||
+                         (layout.depth > 8 && TakesEightBits(encoder));
       const int distance = Distance(source, layout, request.keep_alpha, avoid);
       if (chosen != AV_PIX_FMT_NONE && distance >= best) continue;
       chosen = format;

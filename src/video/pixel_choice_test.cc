@@ -47,6 +47,23 @@ TEST(PixelChoiceTest, OddSizesAvoidSubsampledChromaWhereTheEncoderMustHaveEven) 
   EXPECT_EQ(Choose("ffv1", "yuv420p", {99, 51}), "yuv420p");
 }
 
+// Encoders of graphics cards: what they take from system memory, or what is brought to the card.
+TEST(PixelChoiceTest, HardwareEncodersGetWhatTheyTake) {
+  const struct {
+    const char* encoder;
+    const char* eight_bits;
+    const char* ten_bits;
+  } expected[] = {{"h264_nvenc", "yuv420p", "yuv420p"}, {"hevc_nvenc", "yuv420p", "p010le"},
+                  {"h264_qsv", "nv12", "nv12"},         {"hevc_qsv", "nv12", "p010le"},
+                  {"vp9_qsv", "nv12", "p010le"},        {"h264_vaapi", "nv12", "nv12"},
+                  {"hevc_vaapi", "nv12", "p010le"},     {"vp9_vaapi", "nv12", "p010le"}};
+  for (const auto& [encoder, eight_bits, ten_bits] : expected) {
+    if (avcodec_find_encoder_by_name(encoder) == nullptr) continue;
+    EXPECT_EQ(Choose(encoder, "yuv420p"), eight_bits) << encoder;
+    EXPECT_EQ(Choose(encoder, "yuv420p10le"), ten_bits) << encoder;
+  }
+}
+
 TEST(PixelChoiceTest, EightBitHdrIsRefused) {
   PixelRequest request;
   request.source = AV_PIX_FMT_YUV420P10LE;

@@ -114,7 +114,7 @@ Result<std::unique_ptr<SegmentWriter>> SegmentWriter::Open(const std::string& pa
   const AVCodecContext& codec = impl->encoder->context();
   SegmentHeader header;
   header.codec = avcodec_get_name(codec.codec_id);
-  header.time_base = codec.time_base;
+  header.time_base = impl->encoder->time_base();
   header.extradata.assign(reinterpret_cast<const char*>(codec.extradata),
                           static_cast<size_t>(codec.extradata_size));
   OCTO_ASSIGN_OR_RETURN(impl->file, SegmentFileWriter::Create(path, header));

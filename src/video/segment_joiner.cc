@@ -7,7 +7,7 @@
 namespace octoscale {
 
 Result<std::unique_ptr<SegmentJoiner>> SegmentJoiner::Open(std::vector<std::string> paths,
-                                                           const AVCodecContext& encoder) {
+                                                           const Encoder& encoder) {
   if (paths.empty()) return InvalidArgument("no segments to join");
   std::unique_ptr<SegmentJoiner> joiner(new SegmentJoiner(std::move(paths)));
   for (const std::string& path : joiner->paths_) {
@@ -16,16 +16,17 @@ Result<std::unique_ptr<SegmentJoiner>> SegmentJoiner::Open(std::vector<std::stri
   return joiner;
 }
 
-Status SegmentJoiner::Scan(const std::string& path, const AVCodecContext& encoder) {
+Status SegmentJoiner::Scan(const std::string& path, const Encoder& encoder) {
   OCTO_ASSIGN_OR_RETURN(const std::unique_ptr<SegmentFileReader> reader,
                         SegmentFileReader::Open(path));
   const SegmentHeader& header = reader->header();
-  const std::string_view extradata(reinterpret_cast<const char*>(encoder.extradata),
-                                   static_cast<size_t>(encoder.extradata_size));
-  if (header.codec != avcodec_get_name(encoder.codec_id) ||
-      av_cmp_q(header.time_base, encoder.time_base) != 0 || header.extradata != extradata) {
+  const AVCodecContext& codec = encoder.context();
+  const std::string_view extradata(reinterpret_cast<const char*>(codec.extradata),
+                                   static_cast<size_t>(codec.extradata_size));
+  if (header.codec != avcodec_get_name(codec.codec_id) ||
+      av_cmp_q(header.time_base, encoder.time_base()) != 0 || header.extradata != extradata) {
     return Unsupported(path + ": the segment's codec headers are not those that encoder '" +
-                       encoder.codec->name + "' makes now; was FFmpeg updated in between?");
+                       codec.codec->name + "' makes now; was FFmpeg updated in between?");
   }
   const std::vector<SegmentPacket>& index = reader->index();
   std::vector<int64_t> sorted;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "video/encoder.h"
 #include "video/libav.h"
 #include "video/segment_file.h"
 
@@ -20,7 +21,7 @@ class SegmentJoiner {
   // output announces. Errors: CorruptInput (damaged, out of order), Unsupported (made by an encoder
   // with other headers).
   static Result<std::unique_ptr<SegmentJoiner>> Open(std::vector<std::string> paths,
-                                                     const AVCodecContext& encoder);
+                                                     const Encoder& encoder);
 
   // The next packet, in the encoder's time base; null after the last. Decoding times increase
   // strictly and never come after the presentation.
@@ -31,7 +32,7 @@ class SegmentJoiner {
 
  private:
   explicit SegmentJoiner(std::vector<std::string> paths) : paths_(std::move(paths)) {}
-  Status Scan(const std::string& path, const AVCodecContext& encoder);
+  Status Scan(const std::string& path, const Encoder& encoder);
   int64_t DecodingTime(size_t position) const;
 
   std::vector<std::string> paths_;

@@ -164,7 +164,7 @@ Status VideoWriter::Impl::WritePackets() {
 }
 
 Status VideoWriter::Impl::WritePacket(AVPacket* packet) {
-  av_packet_rescale_ts(packet, encoder->context().time_base, video->time_base);
+  av_packet_rescale_ts(packet, encoder->time_base(), video->time_base);
   packet->stream_index = video->index;
   const int64_t due = av_rescale_q(packet->dts, video->time_base, AV_TIME_BASE_Q);
   OCTO_RETURN_IF_ERROR(copier->CopyUntil(due));
@@ -173,7 +173,7 @@ Status VideoWriter::Impl::WritePacket(AVPacket* packet) {
 
 Status VideoWriter::Impl::AppendSegments(const std::vector<std::string>& paths) {
   OCTO_ASSIGN_OR_RETURN(const std::unique_ptr<SegmentJoiner> joiner,
-                        SegmentJoiner::Open(paths, encoder->context()));
+                        SegmentJoiner::Open(paths, *encoder));
   while (true) {
     OCTO_RETURN_IF_ERROR(cancel.Check());
     OCTO_ASSIGN_OR_RETURN(const AvPacketPtr packet, joiner->Next());
@@ -193,7 +193,7 @@ Result<WriterReport> VideoWriter::Impl::Finish(bool trim_end) {
   }
   std::optional<int64_t> end;
   if (trim_end) {
-    end = av_rescale_q(end_pts, encoder->context().time_base, AV_TIME_BASE_Q);
+    end = av_rescale_q(end_pts, encoder->time_base(), AV_TIME_BASE_Q);
   }
   OCTO_RETURN_IF_ERROR(copier->Finish(end));
   WriterReport report;
