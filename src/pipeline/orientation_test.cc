@@ -128,19 +128,40 @@ INSTANTIATE_TEST_SUITE_P(All, OrientationTest, ::testing::ValuesIn(kMarks), [](c
 // The marks of H.264 itself, where the container has none.
 TEST(PictureOrientationTest, MarksInsideTheVideoAreFollowed) {
   TempDir dir;
-  Ffmpeg("-f lavfi -i testsrc2=s=32x24:r=25 -frames:v 3 -c:v libx264 -pix_fmt yuv444p -qp 0 " +
+  Ffmpeg("-f lavfi -i testsrc2=s=32x24:r=25 -frames:v 3 -c:v libx264rgb -qp 0 " +
          Quote(dir / "plain.mp4"));
   Ffmpeg("-i " + Quote(dir / "plain.mp4") + " -c copy -bsf:v " +
          "h264_metadata=display_orientation=insert:flip=horizontal " + Quote(dir / "in.ts"));
   DoubleOk(dir / "in.ts", dir / "out.mkv", WithCodec("ffv1"));
-  EXPECT_EQ(FrameHashes(dir / "out.mkv", "yuv444p"),
-            FrameHashes(dir / "plain.mp4", "yuv444p", "hflip,scale=64:48:flags=neighbor"));
-  DoubleOk(dir / "in.ts", dir / "out.mp4");
+  EXPECT_EQ(FrameHashes(dir / "out.mkv", "gbrp"),
+            FrameHashes(dir / "plain.mp4", "gbrp", "hflip,scale=64:48:flags=neighbor"));
+  DoubleOk(dir / "in.ts", dir / "out.mp4", WithCodec("libx264rgb"));
   EXPECT_THAT(Ffprobe(dir / "out.mp4", "-show_entries stream_side_data=side_data_type"),
               HasSubstr("Display Matrix"));
   const Result<VerifyReport> report = VerifyVideo(dir / "in.ts", dir / "out.mp4", {});
   ASSERT_TRUE(report.ok()) << report.status().message();
   EXPECT_EQ(report->Failures(), "");
+}
+
+TEST(PictureOrientationTest, ExifOfNumberedPicturesIsFollowed) {
+  TempDir dir;
+  Ffmpeg("-f lavfi -i testsrc2=s=32x24:r=25 -frames:v 2 -pix_fmt yuvj444p " +
+         Quote(dir / "plain_%d.jpg"));
+  // Big-endian TIFF with one tag: orientation 2, mirrored.
+  const std::string exif(
+      "\xff\xe1\0\x22"
+      "Exif\0\0MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\2\0\0\0\0\0\0",
+      36);
+  for (const char* number : {"1", "2"}) {
+    std::ifstream plain(dir / ("plain_" + std::string(number) + ".jpg"), std::ios::binary);
+    std::string picture{std::istreambuf_iterator<char>(plain), {}};
+    picture.insert(2, exif);
+    std::ofstream(dir / ("in_" + std::string(number) + ".jpg"), std::ios::binary) << picture;
+  }
+  DoubleOk(dir / "plain_%d.jpg", dir / "plain.mkv", WithCodec("ffv1"));
+  DoubleOk(dir / "in_%d.jpg", dir / "out.mkv", WithCodec("ffv1"));
+  EXPECT_EQ(FrameHashes(dir / "out.mkv", "gbrp", "format=gbrp"),
+            FrameHashes(dir / "plain.mkv", "gbrp", "format=gbrp,hflip"));
 }
 
 }  // namespace
