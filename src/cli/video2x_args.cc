@@ -156,7 +156,7 @@ Status ResolveDevice(const Values& values, Video2xArgs* args) {
 void KeepEncoderQuality(EncoderOptions* encoder) {
   if (encoder->bit_rate > 0) return;
   for (const auto& [key, value] : encoder->extra) {
-    for (const char* word : {"crf", "qp", "x264-params", "x264opts", "x265-params"}) {
+    for (const char* word : {"crf", "qp", "b", "x264-params", "x264opts", "x265-params"}) {
       if (key == word) return;
     }
   }

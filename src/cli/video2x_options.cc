@@ -47,7 +47,7 @@ constexpr std::array kOptions = {
     Video2xOption{"thread-count", 0, kValue, kEncoder, "encoder threads; 0: one per core"},
     Video2xOption{"delay", 0, kValue, kEncoder, "frames that the encoder may hold back"},
     Video2xOption{"extra-encoder-option", 'e', kValues, kEncoder,
-                  "KEY=VALUE ...: private options of the encoder"},
+                  "KEY=VALUE ...: options of the encoder"},
     Video2xOption{"scaling-factor", 's', kValue, kUpscaling, "2, 3 or 4"},
     Video2xOption{"noise-level", 'n', kValue, kUpscaling,
                   "-1, 0 or 1; 1 takes the denoising weights of realesr-generalv3"},

@@ -72,13 +72,15 @@ void AddVideoFlags(CLI::App& command, VideoFlags& flags) {
   command.add_option("-c,--codec", encoder.codec, "Encoder, by FFmpeg's name")
       ->capture_default_str()
       ->group("Encoder");
-  command.add_option("--crf", encoder.crf, "Constant quality; lower is better; 18 for libx264")
+  command
+      .add_option("--crf", encoder.crf,
+                  "Constant quality; lower is better; 18 for libx264, 2 (of 1 to 31) for mpeg4")
       ->group("Encoder");
   command.add_option("--preset", encoder.preset, "Speed of the encoder, e.g. slow")
       ->group("Encoder");
   command
       .add_option("-e,--encoder-option", flags.extra,
-                  "Private option of the encoder, KEY=VALUE; may be repeated")
+                  "Option of the encoder, KEY=VALUE (b=8M: bit rate); may be repeated")
       ->type_name("KEY=VALUE")
       ->group("Encoder");
   command
