@@ -1,8 +1,9 @@
 #include "worker/batch_scheduler.h"
 
 #include <algorithm>
-#include <new>
 #include <utility>
+
+#include "worker/guarded.h"
 
 namespace octoscale::worker {
 namespace {
@@ -262,7 +263,6 @@ void BatchScheduler::Fill(const std::vector<Caller*>& order, Execution* executio
 void BatchScheduler::Execute(Execution* execution) {
   const Clock::time_point start = execution->start;
   uint64_t output_bytes = 0;
-  std::vector<Frame> frames;
   bool all_have_deadlines = true;
   Clock::time_point last_deadline = Clock::time_point::min();
   for (Waiting& member : execution->members) {
@@ -278,23 +278,8 @@ void BatchScheduler::Execute(Execution* execution) {
   }
   ByteHold hold(shared_->output_budget, output_bytes);
   const bool merged = execution->members.size() > 1;
-  Result<std::vector<Frame>> result = Internal("not run");
-  try {
-    auto upscaler = cache_->Get(execution->members[0].ticket.key);
-    if (upscaler.ok()) {
-      for (Waiting& member : execution->members) {
-        for (Frame& frame : member.ticket.frames) {
-          // A merged batch that fails is run again one by one, so its input must survive.
-          frames.push_back(merged ? frame.Clone() : std::move(frame));
-        }
-      }
-      result = (*upscaler)->Upscale(std::move(frames), execution->cancel);
-    } else {
-      result = upscaler.status();
-    }
-  } catch (const std::bad_alloc&) {
-    result = ResourceExhausted("not enough memory for the batch");
-  }
+  Result<std::vector<Frame>> result =
+      Guarded("compute the batch", [&] { return Compute(execution); });
   if (metrics_.inference_seconds)
     metrics_.inference_seconds->Observe(Seconds(Clock::now() - start));
   if (metrics_.executions) metrics_.executions->Add();
@@ -313,6 +298,20 @@ void BatchScheduler::Execute(Execution* execution) {
     hold.Reset();
     Fail(execution, result.status());
   }
+}
+
+Result<std::vector<Frame>> BatchScheduler::Compute(Execution* execution) {
+  OCTO_ASSIGN_OR_RETURN(const std::shared_ptr<FrameUpscaler> upscaler,
+                        cache_->Get(execution->members[0].ticket.key));
+  const bool merged = execution->members.size() > 1;
+  std::vector<Frame> frames;
+  for (Waiting& member : execution->members) {
+    for (Frame& frame : member.ticket.frames) {
+      // A merged batch that fails is run again one by one, so its input must survive.
+      frames.push_back(merged ? frame.Clone() : std::move(frame));
+    }
+  }
+  return upscaler->Upscale(std::move(frames), execution->cancel);
 }
 
 void BatchScheduler::Deliver(Execution* execution, std::vector<Frame> frames, ByteHold hold) {

@@ -119,6 +119,7 @@ class BatchScheduler {
   void Take(Caller* caller, size_t index, Execution* execution);
   void Fill(const std::vector<Caller*>& order, Execution* execution);
   void Execute(Execution* execution);
+  Result<std::vector<Frame>> Compute(Execution* execution);
   void Deliver(Execution* execution, std::vector<Frame> frames, ByteHold hold);
   void Fail(Execution* execution, const Status& status);
   void CancelUnwanted();

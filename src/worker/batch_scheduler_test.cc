@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+
 #include "worker/test_support.h"
 
 namespace octoscale::worker {
@@ -243,6 +245,23 @@ TEST_F(BatchSchedulerTest, AMissingUpscalerIsItsTicketsError) {
   Submit(std::move(ticket));
   ASSERT_TRUE(results_.Wait(1));
   EXPECT_EQ(results_.code("x"), StatusCode::kNotFound);
+}
+
+TEST_F(BatchSchedulerTest, WhatIsThrownIsItsTicketsError) {
+  Start();
+  upscaler_.FailWhen([](const auto&) -> Status { throw std::runtime_error("thrown"); });
+  Submit(Make("computing", 8));
+  ASSERT_TRUE(results_.Wait(1));
+  EXPECT_EQ(results_.code("computing"), StatusCode::kInternal);
+  upscaler_.FailWhen({});
+  provider_->OnMake([] { throw std::runtime_error("thrown"); });
+  Ticket loading = Make("loading", 8);
+  loading.key.scale = 3;
+  Submit(std::move(loading));
+  Submit(Make("next", 8));
+  ASSERT_TRUE(results_.Wait(3));
+  EXPECT_EQ(results_.code("loading"), StatusCode::kInternal);
+  EXPECT_EQ(results_.code("next"), StatusCode::kOk);
 }
 
 TEST_F(BatchSchedulerTest, StopAnswersEverything) {

@@ -1,10 +1,10 @@
 #include "worker/image_handler.h"
 
 #include <algorithm>
-#include <new>
 #include <utility>
 
 #include "image/image_upscaler.h"
+#include "worker/guarded.h"
 
 namespace octoscale::worker {
 namespace {
@@ -183,11 +183,11 @@ void ImageHandler::PostDecode(size_t index, std::vector<uint8_t> bytes) {
 void ImageHandler::DecodeItem(size_t index, std::vector<uint8_t> bytes) {
   Image image;
   std::optional<Problem> problem;
-  try {
+  const Status decoded = Guarded("decode the picture", [&] {
     problem = Decode(bytes, &image);
-  } catch (const std::bad_alloc&) {
-    problem = http::ProblemOf(ResourceExhausted("not enough memory for the picture"));
-  }
+    return OkStatus();
+  });
+  if (!decoded.ok()) problem = http::ProblemOf(decoded);
   const size_t encoded_bytes = bytes.size();
   std::vector<uint8_t>().swap(bytes);
   const std::lock_guard lock(mutex_);
@@ -245,12 +245,12 @@ void ImageHandler::Begin() {
   }
   if (!problem) {
     std::vector<JobUnit> units;
-    try {
+    const Status made = Guarded("hold the pictures", [&] {
       MakeUnits(&units);
-      return StartJob(std::move(units));
-    } catch (const std::bad_alloc&) {
-      problem = http::ProblemOf(ResourceExhausted("not enough memory for the pictures"));
-    }
+      return OkStatus();
+    });
+    if (made.ok()) return StartJob(std::move(units));
+    problem = http::ProblemOf(made);
   }
   ended_ = true;
   items_.clear();

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "worker/guarded.h"
+
 namespace octoscale::worker {
 
 using http::Problem;
@@ -112,13 +114,12 @@ std::optional<Response> InferHandler::OnBody(std::span<const uint8_t> bytes) {
 
 void InferHandler::UnpackFrame(size_t index, ByteBuffer bytes) {
   JobUnit unit;
-  try {
+  const Status unpacked = Guarded("unpack the frames", [&] {
     const ptrdiff_t stride = ptrdiff_t{3} * request_.size.width * SampleBytes(request_.type);
     unit.frames.push_back(FrameFromInterleaved(bytes.data(), stride, request_.size, request_.type));
-  } catch (const std::bad_alloc&) {
-    return exchange_->Send(
-        ToResponse(http::ProblemOf(ResourceExhausted("not enough memory for the frames"))));
-  }
+    return OkStatus();
+  });
+  if (!unpacked.ok()) return exchange_->Send(ToResponse(http::ProblemOf(unpacked)));
   unit.encode = [context = context_](std::vector<Frame> frames) -> Result<http::BodyPiece> {
     const CodecTimer timer(context->metrics, context->metrics.encode_seconds);
     const Frame& frame = frames[0];

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "worker/guarded.h"
 
 namespace octoscale::worker {
 namespace {
@@ -115,9 +116,11 @@ class ModelHandler : public http::RequestHandler {
     const ResolvedOptions resolved = Resolve(request, context_->options, models);
     if (resolved.problem) return http::ToResponse(*resolved.problem);
     context_->pool.Post([context = context_, model, key = resolved.key, exchange] {
-      const auto upscaler = context->cache.Get(key);
-      exchange->Send(upscaler.ok() ? ModelInfo(*context, *model)
-                                   : http::ToResponse(http::ProblemOf(upscaler.status())));
+      const Result<Response> answer = Guarded("describe the model", [&]() -> Result<Response> {
+        OCTO_RETURN_IF_ERROR(context->cache.Get(key).status());
+        return ModelInfo(*context, *model);
+      });
+      exchange->Send(answer.ok() ? *answer : http::ToResponse(http::ProblemOf(answer.status())));
     });
     return std::nullopt;
   }

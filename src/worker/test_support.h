@@ -112,6 +112,7 @@ class FakeProvider : public UpscalerProvider {
   Result<std::shared_ptr<FrameUpscaler>> Make(const UpscalerKey& key) override {
     const std::lock_guard lock(mutex_);
     ++made_;
+    if (on_make_) on_make_();
     if (!make_error_.ok()) return make_error_;
     UpscalerInfo info;
     info.model = key.model;
@@ -132,6 +133,11 @@ class FakeProvider : public UpscalerProvider {
     const std::lock_guard lock(mutex_);
     make_error_ = std::move(status);
   }
+  // Called by Make(); may throw.
+  void OnMake(std::function<void()> on_make) {
+    const std::lock_guard lock(mutex_);
+    on_make_ = std::move(on_make);
+  }
   int made() const {
     const std::lock_guard lock(mutex_);
     return made_;
@@ -142,6 +148,7 @@ class FakeProvider : public UpscalerProvider {
   mutable std::mutex mutex_;
   std::map<UpscalerKey, std::shared_ptr<FakeUpscaler>> upscalers_;
   Status make_error_;
+  std::function<void()> on_make_;
   int made_ = 0;
 };
 

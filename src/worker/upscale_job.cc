@@ -1,7 +1,8 @@
 #include "worker/upscale_job.h"
 
-#include <new>
 #include <utility>
+
+#include "worker/guarded.h"
 
 namespace octoscale::worker {
 namespace {
@@ -109,12 +110,8 @@ void UpscaleJob::EncodeUnit(size_t index, std::vector<Frame> frames,
     raw_bytes += static_cast<uint64_t>(frame.width()) * frame.height() * Frame::kPlanes *
                  SampleBytes(frame.sample_type());
   }
-  Result<http::BodyPiece> piece = Internal("not encoded");
-  try {
-    piece = encode(std::move(frames));
-  } catch (const std::bad_alloc&) {
-    piece = ResourceExhausted("not enough memory to encode the result");
-  }
+  Result<http::BodyPiece> piece =
+      Guarded("encode the result", [&] { return encode(std::move(frames)); });
   const std::lock_guard lock(mutex_);
   if (ended_) return;
   if (!piece.ok()) return Fail(index, piece.status());

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "worker/guarded.h"
+
 namespace octoscale::worker {
 
 const ServedModel* FindModel(const std::vector<ServedModel>& models, const std::string& name) {
@@ -38,15 +40,18 @@ Result<std::shared_ptr<FrameUpscaler>> UpscalerCache::Get(const UpscalerKey& key
     if (entries_.size() >= upscalers_max_) EvictOne();
     entries_[key].last_use = ++uses_;
   }
-  auto made = provider_->Make(key);
+  auto made = Guarded("load the model", [&] { return MakeAndKeep(key); });
   const std::lock_guard lock(mutex_);
-  if (made.ok()) {
-    entries_[key].upscaler = *made;
-    fingerprints_[{key.model, key.scale}] = (*made)->info().fingerprint;
-  } else {
-    entries_.erase(key);
-  }
+  if (!made.ok()) entries_.erase(key);  // those who wait for it try for themselves
   made_.notify_all();
+  return made;
+}
+
+Result<std::shared_ptr<FrameUpscaler>> UpscalerCache::MakeAndKeep(const UpscalerKey& key) {
+  OCTO_ASSIGN_OR_RETURN(std::shared_ptr<FrameUpscaler> made, provider_->Make(key));
+  const std::lock_guard lock(mutex_);
+  fingerprints_[{key.model, key.scale}] = made->info().fingerprint;
+  entries_.at(key).upscaler = made;
   return made;
 }
 

@@ -18,7 +18,8 @@ class UpscalerCache {
   UpscalerCache(std::shared_ptr<UpscalerProvider> provider, int upscalers_max);
 
   // Makes the upscaler when it isn't there; two callers never make the same one twice.
-  // Errors: those of UpscalerProvider::Make.
+  // Errors: those of UpscalerProvider::Make; what it throws is ResourceExhausted or Internal. A
+  // failure is not kept.
   Result<std::shared_ptr<FrameUpscaler>> Get(const UpscalerKey& key);
 
   // Fingerprint of any loaded upscaler of this model and scale.
@@ -31,6 +32,7 @@ class UpscalerCache {
     std::shared_ptr<FrameUpscaler> upscaler;  // null while being made
     uint64_t last_use = 0;
   };
+  Result<std::shared_ptr<FrameUpscaler>> MakeAndKeep(const UpscalerKey& key);
   void EvictOne();
 
   const std::shared_ptr<UpscalerProvider> provider_;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <stdexcept>
 
 #include "worker/server_fixture.h"
 
@@ -142,6 +143,20 @@ TEST_F(WorkerServerTest, IsNotReadyBeforeItsWarmUpAndFailsWithIt) {
   StartWorker();
   EXPECT_EQ(server_->context().stage, LifeStage::kFailed);
   EXPECT_EQ(StatusOf(Get("/v2/health/ready")), 503);
+}
+
+TEST_F(WorkerServerTest, SurvivesWhatLoadingAModelThrows) {
+  StartWorker();
+  const std::string png = Png(TestFrame(4, 4, 1));
+  provider_->OnMake([] { throw std::runtime_error("thrown"); });
+  EXPECT_EQ(StatusOf(Get("/v2/models/fake?scale=3")), 500);
+  EXPECT_EQ(StatusOf(Ask(Request("/upscale?scale=3", png, ""))), 500);
+  provider_->OnMake({});
+  EXPECT_EQ(StatusOf(Ask(Request("/upscale?scale=3", png, ""))), 200);
+  provider_->OnMake([] { throw std::runtime_error("thrown"); });
+  server_.reset();
+  StartWorker();
+  EXPECT_EQ(server_->context().stage, LifeStage::kFailed);
 }
 
 TEST_F(WorkerServerTest, DrainsWithoutLosingAnAcceptedRequest) {

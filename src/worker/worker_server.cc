@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/process_usage.h"
+#include "worker/guarded.h"
 #include "worker/image_handler.h"
 #include "worker/infer_handler.h"
 #include "worker/info_routes.h"
@@ -129,7 +130,7 @@ WorkerServer::~WorkerServer() { Stop(); }
 void WorkerServer::Start(std::function<void(Status)> on_warm) {
   server_->Start();
   warm_up_ = std::thread([this, on_warm = std::move(on_warm)] {
-    const Status status = WarmUp();
+    const Status status = Guarded("warm the model up", [this] { return WarmUp(); });
     LifeStage expected = LifeStage::kStarting;
     context_->stage.compare_exchange_strong(expected,
                                             status.ok() ? LifeStage::kReady : LifeStage::kFailed);

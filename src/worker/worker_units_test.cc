@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <new>
+#include <stdexcept>
 
 #include "worker/admission.h"
 #include "worker/entry_names.h"
@@ -239,6 +241,21 @@ TEST(UpscalerCacheTest, AFailureIsNotKept) {
   EXPECT_EQ(cache.Get({"fake", 2, 0}).status().code(), StatusCode::kResourceExhausted);
   provider->SetMakeError(OkStatus());
   EXPECT_TRUE(cache.Get({"fake", 2, 0}).ok());
+}
+
+TEST(UpscalerCacheTest, WhatIsThrownIsAnErrorAndNotKept) {
+  auto provider = std::make_shared<FakeProvider>();
+  UpscalerCache cache(provider, 2);
+  provider->OnMake([] { throw std::bad_alloc(); });
+  EXPECT_EQ(cache.Get({"fake", 2, 0}).status().code(), StatusCode::kResourceExhausted);
+  provider->OnMake([] { throw std::runtime_error("a broken file"); });
+  const Status status = cache.Get({"fake", 2, 0}).status();
+  EXPECT_EQ(status.code(), StatusCode::kInternal);
+  EXPECT_NE(status.message().find("a broken file"), std::string::npos) << status.message();
+  provider->OnMake([] { throw 1; });
+  EXPECT_EQ(cache.Get({"fake", 2, 0}).status().code(), StatusCode::kInternal);
+  provider->OnMake({});
+  EXPECT_TRUE(cache.Get({"fake", 2, 0}).ok()) << "nobody waits for the one that was never made";
 }
 
 TEST(FormatExchangeTest, EscapesWhatCallersSend) {
