@@ -82,8 +82,8 @@ void AddWorkerLimits(CLI::App& command, WorkerFlags& flags) {
             "Frames admitted and not yet upscaled; more is refused with 503", 1, 100'000);
   AddNumber(command, group, "--max-queue-mb", flags.queue_mb_max, "Bodies and decoded inputs, MiB",
             0.001, kLargeNumber);
-  AddNumber(command, group, "--max-output-mb", flags.output_mb_max, "Results not yet sent, MiB",
-            0.001, kLargeNumber);
+  AddNumber(command, group, "--max-output-mb", flags.output_mb_max,
+            "Results not yet sent, MiB; half of it for one caller", 0.001, kLargeNumber);
   AddNumber(command, group, "--max-caller-frames", o.caller_frames_max,
             "Frames of one caller in the queue; more is refused with 429; 0: no own limit", 0,
             100'000);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "worker/frame_bytes.h"
 #include "worker/guarded.h"
 
 namespace octoscale::worker {
@@ -20,11 +21,7 @@ double PixelsOf(const Ticket& ticket) {
 
 uint64_t OutputBytesOf(const Ticket& ticket) {
   uint64_t bytes = 0;
-  const uint64_t scale = static_cast<uint64_t>(ticket.key.scale);
-  for (const Frame& frame : ticket.frames) {
-    bytes += scale * scale * static_cast<uint64_t>(frame.width()) * frame.height() *
-             Frame::kPlanes * SampleBytes(frame.sample_type());
-  }
+  for (const Frame& frame : ticket.frames) bytes += OutputBytes(frame, ticket.key.scale);
   return bytes;
 }
 
@@ -38,6 +35,15 @@ bool OneSize(const Ticket& ticket) {
 bool Mergeable(const Ticket& a, const Ticket& b) {
   return a.key == b.key && a.frames[0].size() == b.frames[0].size() &&
          a.frames[0].sample_type() == b.frames[0].sample_type();
+}
+
+// Whether no other ticket of its job is before it in the queue.
+template <typename Queue>
+bool FirstOfItsJob(const Queue& queue, size_t index) {
+  const void* const job = queue[index].ticket.job;
+  return job == nullptr ||
+         std::none_of(queue.begin(), queue.begin() + static_cast<ptrdiff_t>(index),
+                      [&](const auto& earlier) { return earlier.ticket.job == job; });
 }
 
 double Seconds(std::chrono::steady_clock::duration duration) {
@@ -75,14 +81,26 @@ Status BatchScheduler::Submit(Ticket ticket) {
   const std::lock_guard lock(shared_->mutex);
   if (stopping_) return Unavailable("the worker is stopping");
   if (callers_.size() > kIdleCallersMax) {
-    std::erase_if(callers_, [](const auto& entry) { return entry.second.queue.empty(); });
+    std::erase_if(callers_, [](const auto& entry) {
+      return entry.second.queue.empty() && entry.second.output_budget->used() == 0;
+    });
   }
-  Caller& caller = callers_[waiting.ticket.caller];
+  Caller& caller = CallerNamed(waiting.ticket.caller);
   // A caller that was away neither saves up turns nor owes any for the time of its absence.
   if (caller.queue.empty()) caller.served = std::max(caller.served, virtual_time_);
   caller.queue.push_back(std::move(waiting));
   shared_->changed.notify_all();
   return OkStatus();
+}
+
+// Requires the lock.
+BatchScheduler::Caller& BatchScheduler::CallerNamed(const std::string& name) {
+  Caller& caller = callers_[name];
+  if (!caller.output_budget) {
+    caller.output_budget =
+        std::make_shared<ByteBudget>(options_.caller_output_bytes_max(), shared_->output_budget);
+  }
+  return caller;
 }
 
 void BatchScheduler::Kick() {
@@ -197,45 +215,87 @@ size_t BatchScheduler::MergeableFrames(const Waiting& like) const {
   return frames;
 }
 
+bool BatchScheduler::HasRoom(const Place& place) const {
+  const uint64_t bytes = place.waiting().output_bytes;
+  return place.caller->output_budget->Fits(bytes) && shared_->output_budget->Fits(bytes);
+}
+
+// The ticket that nobody may pass now; none while all that lack room let others pass.
+std::optional<BatchScheduler::Place> BatchScheduler::LongestWithoutRoom(
+    const std::vector<Caller*>& order, Clock::time_point now, Clock::time_point* look_again) const {
+  std::optional<Place> longest;
+  for (Caller* caller : order) {
+    for (size_t i = 0; i < caller->queue.size(); ++i) {
+      const Waiting& waiting = caller->queue[i];
+      if (!waiting.no_room_since) continue;
+      const auto turns = (now - *waiting.no_room_since) / options_.passing_max;
+      *look_again =
+          std::min(*look_again, *waiting.no_room_since + (turns + 1) * options_.passing_max);
+      // Who has used up its own share holds up nobody else.
+      if (turns % 2 == 0 || !caller->output_budget->Fits(waiting.output_bytes)) continue;
+      if (!longest || *waiting.no_room_since < *longest->waiting().no_room_since) {
+        longest = Place{caller, i};
+      }
+    }
+  }
+  return longest;
+}
+
+std::optional<BatchScheduler::Place> BatchScheduler::NextInTurn(const std::vector<Caller*>& order,
+                                                                Clock::time_point now,
+                                                                Clock::time_point* look_again) {
+  for (Caller* caller : order) {
+    for (size_t i = 0; i < caller->queue.size(); ++i) {
+      Waiting& waiting = caller->queue[i];
+      const Clock::time_point ripe = waiting.since + options_.delay_max;
+      if (!FirstOfItsJob(caller->queue, i)) continue;
+      if (!waiting.alone && now < ripe &&
+          static_cast<int>(MergeableFrames(waiting)) < options_.batch_frames) {
+        *look_again = std::min(*look_again, ripe);
+        continue;
+      }
+      if (HasRoom({caller, i})) return Place{caller, i};
+      if (!waiting.no_room_since) {
+        waiting.no_room_since = now;
+        *look_again = std::min(*look_again, now + options_.passing_max);
+      }
+      break;  // others pass, but nothing of the same caller
+    }
+  }
+  return std::nullopt;
+}
+
 // Requires the lock. Null when nothing may run yet; `look_again` then says when something may.
 std::unique_ptr<BatchScheduler::Execution> BatchScheduler::Pick(Clock::time_point now,
                                                                 std::vector<Waiting>* dropped,
                                                                 Clock::time_point* look_again) {
   DropStopped(dropped);
   const std::vector<Caller*> order = FairOrder();
-  for (Caller* caller : order) {
-    for (size_t i = 0; i < caller->queue.size(); ++i) {
-      const Waiting& waiting = caller->queue[i];
-      const Clock::time_point ripe = waiting.since + options_.delay_max;
-      if (!waiting.alone && now < ripe &&
-          static_cast<int>(MergeableFrames(waiting)) < options_.batch_frames) {
-        *look_again = std::min(*look_again, ripe);
-        continue;
-      }
-      // Results that nobody takes hold the next batch up, whoever's turn it is. One batch larger
-      // than the whole budget may run alone.
-      ByteBudget& budget = *shared_->output_budget;
-      if (!budget.TryTake(waiting.output_bytes)) {
-        if (budget.used() > 0) return nullptr;
-        budget.Take(waiting.output_bytes);
-      }
-      auto execution = std::make_unique<Execution>();
-      execution->start = now;
-      Take(caller, i, execution.get());
-      if (!execution->members[0].alone) Fill(order, execution.get());
-      return execution;
-    }
+  std::optional<Place> next = LongestWithoutRoom(order, now, look_again);
+  if (!next) {
+    next = NextInTurn(order, now, look_again);
+  } else if (!HasRoom(*next)) {
+    next.reset();
   }
-  return nullptr;
+  if (!next) return nullptr;
+  auto execution = std::make_unique<Execution>();
+  execution->start = now;
+  Take(*next, execution.get());
+  if (!execution->members[0].alone) Fill(order, execution.get());
+  return execution;
 }
 
-// The output bytes of the ticket are taken from the budget already.
-void BatchScheduler::Take(Caller* caller, size_t index, Execution* execution) {
-  Waiting waiting = std::move(caller->queue[index]);
-  caller->queue.erase(caller->queue.begin() + static_cast<ptrdiff_t>(index));
-  virtual_time_ = std::max(virtual_time_, caller->served);
-  caller->served += waiting.pixels;
+void BatchScheduler::Take(const Place& place, Execution* execution) {
+  Caller& caller = *place.caller;
+  Waiting waiting = std::move(place.waiting());
+  caller.queue.erase(caller.queue.begin() + static_cast<ptrdiff_t>(place.index));
+  caller.output_budget->Take(waiting.output_bytes);
+  waiting.hold = ByteHold(caller.output_budget, waiting.output_bytes);
+  waiting.no_room_since.reset();
+  virtual_time_ = std::max(virtual_time_, caller.served);
+  caller.served += waiting.pixels;
   execution->frames += waiting.ticket.frames.size();
+  execution->output_bytes += waiting.output_bytes;
   execution->members.push_back(std::move(waiting));
 }
 
@@ -247,12 +307,15 @@ void BatchScheduler::Fill(const std::vector<Caller*>& order, Execution* executio
     for (Caller* caller : order) {
       for (size_t i = 0; i < caller->queue.size(); ++i) {
         const Waiting& waiting = caller->queue[i];
+        if (waiting.no_room_since) break;
         if (waiting.alone || !Mergeable(waiting.ticket, execution->members[0].ticket) ||
+            !FirstOfItsJob(caller->queue, i) ||
             execution->frames + waiting.ticket.frames.size() > frames_max ||
-            !shared_->output_budget->TryTake(waiting.output_bytes)) {
+            execution->output_bytes + waiting.output_bytes > options_.batch_output_bytes_max() ||
+            !HasRoom({caller, i})) {
           continue;
         }
-        Take(caller, i, execution);
+        Take({caller, i}, execution);
         taken = true;
         break;
       }
@@ -262,12 +325,10 @@ void BatchScheduler::Fill(const std::vector<Caller*>& order, Execution* executio
 
 void BatchScheduler::Execute(Execution* execution) {
   const Clock::time_point start = execution->start;
-  uint64_t output_bytes = 0;
   bool all_have_deadlines = true;
   Clock::time_point last_deadline = Clock::time_point::min();
   for (Waiting& member : execution->members) {
     if (metrics_.queue_seconds) metrics_.queue_seconds->Observe(Seconds(start - member.since));
-    output_bytes += member.output_bytes;
     all_have_deadlines = all_have_deadlines && member.ticket.deadline.has_value();
     last_deadline = std::max(last_deadline, member.ticket.deadline.value_or(last_deadline));
   }
@@ -276,14 +337,14 @@ void BatchScheduler::Execute(Execution* execution) {
     const std::lock_guard lock(shared_->mutex);
     CancelUnwanted();  // a token may have stopped before this execution was known
   }
-  ByteHold hold(shared_->output_budget, output_bytes);
-  const bool merged = execution->members.size() > 1;
   Result<std::vector<Frame>> result =
       Guarded("compute the batch", [&] { return Compute(execution); });
-  if (metrics_.inference_seconds)
-    metrics_.inference_seconds->Observe(Seconds(Clock::now() - start));
+  const double seconds = Seconds(Clock::now() - start);
+  if (metrics_.inference_seconds) metrics_.inference_seconds->Observe(seconds);
   if (metrics_.executions) metrics_.executions->Add();
-  if (metrics_.merged_executions && merged) metrics_.merged_executions->Add();
+  if (metrics_.merged_executions && execution->members.size() > 1) {
+    metrics_.merged_executions->Add();
+  }
   {
     const std::lock_guard lock(shared_->mutex);
     std::erase(running_, execution);
@@ -293,9 +354,9 @@ void BatchScheduler::Execute(Execution* execution) {
                       std::to_string(execution->frames));
   }
   if (result.ok()) {
-    Deliver(execution, std::move(*result), std::move(hold));
+    Deliver(execution, std::move(*result));
   } else {
-    hold.Reset();
+    for (Waiting& member : execution->members) member.hold.Reset();
     Fail(execution, result.status());
   }
 }
@@ -314,14 +375,14 @@ Result<std::vector<Frame>> BatchScheduler::Compute(Execution* execution) {
   return upscaler->Upscale(std::move(frames), execution->cancel);
 }
 
-void BatchScheduler::Deliver(Execution* execution, std::vector<Frame> frames, ByteHold hold) {
+void BatchScheduler::Deliver(Execution* execution, std::vector<Frame> frames) {
   if (metrics_.frames) metrics_.frames->Add(static_cast<double>(frames.size()));
   auto next = frames.begin();
   for (Waiting& member : execution->members) {
     Ticket::Output output;
     const auto count = static_cast<ptrdiff_t>(member.ticket.frames.size());
     output.frames.assign(std::make_move_iterator(next), std::make_move_iterator(next + count));
-    output.hold = hold.Split(member.output_bytes);
+    output.hold = std::move(member.hold);
     next += count;
     member.ticket.done(std::move(output));
   }
@@ -345,11 +406,12 @@ void BatchScheduler::Requeue(std::vector<Waiting> members) {
   std::vector<Waiting> refused;
   {
     const std::lock_guard lock(shared_->mutex);
-    for (Waiting& member : members) {
+    // The last first, so that they stand in front in their order.
+    for (auto member = members.rbegin(); member != members.rend(); ++member) {
       if (stopping_) {
-        refused.push_back(std::move(member));
+        refused.push_back(std::move(*member));
       } else {
-        callers_[member.ticket.caller].queue.push_front(std::move(member));
+        CallerNamed(member->ticket.caller).queue.push_front(std::move(*member));
       }
     }
     shared_->changed.notify_all();

@@ -28,6 +28,9 @@ namespace octoscale::worker {
 struct Ticket {
   UpscalerKey key;
   std::string caller;
+  // Tickets of one job (any address) are computed in the order submitted: results that wait for
+  // earlier ones would otherwise take the room that those need. Null: no such order.
+  const void* job = nullptr;
   std::vector<Frame> frames;
   CancelToken cancel;                                             // of the request
   std::optional<std::chrono::steady_clock::time_point> deadline;  // as set on `cancel`
@@ -45,6 +48,14 @@ struct SchedulerOptions {
   int executions_max = 1;  // batches handed to upscalers at the same time
   std::chrono::microseconds delay_max{5'000};
   uint64_t output_bytes_max = 2ull << 30;
+
+  // A batch of several frames has no more; tickets are cut to fit.
+  uint64_t batch_output_bytes_max() const { return output_bytes_max / 4; }
+  // Results of one caller that are not yet sent; one batch may be larger.
+  uint64_t caller_output_bytes_max() const { return output_bytes_max / 2; }
+  // A batch that finds no room for its results lets others pass for so long. Then none passes for
+  // as long, in which all but slow readers make room, and so on.
+  std::chrono::milliseconds passing_max{1'000};
 };
 
 struct SchedulerMetrics {
@@ -81,6 +92,7 @@ class BatchScheduler {
   void Stop();
 
   SchedulerState state() const;
+  const SchedulerOptions& options() const { return options_; }
   uint64_t output_bytes() const { return shared_->output_budget->used(); }
 
  private:
@@ -92,16 +104,25 @@ class BatchScheduler {
     bool alone = false;  // not to be merged: full, of mixed sizes, or part of a failed merge
     double pixels = 0;   // of all frames
     uint64_t output_bytes = 0;
+    std::optional<Clock::time_point> no_room_since;  // its turn came, but its results did not fit
+    ByteHold hold;                                   // of output_bytes, once it is taken
   };
   struct Caller {
     std::deque<Waiting> queue;
     double served = 0;  // virtual time: pixels served, as seen by the fair order
+    std::shared_ptr<ByteBudget> output_budget;  // a share of the whole; never null
+  };
+  struct Place {
+    Caller* caller = nullptr;
+    size_t index = 0;  // in its queue
+    Waiting& waiting() const { return caller->queue[index]; }
   };
   struct Execution {
     std::vector<Waiting> members;
     CancelToken cancel;
     Clock::time_point start;
     size_t frames = 0;
+    uint64_t output_bytes = 0;
   };
   // Outlives the scheduler for as long as results are held.
   struct Shared {
@@ -113,14 +134,20 @@ class BatchScheduler {
   void Run();
   std::unique_ptr<Execution> Pick(Clock::time_point now, std::vector<Waiting>* dropped,
                                   Clock::time_point* look_again);
+  Caller& CallerNamed(const std::string& name);
   std::vector<Caller*> FairOrder();
+  std::optional<Place> LongestWithoutRoom(const std::vector<Caller*>& order, Clock::time_point now,
+                                          Clock::time_point* look_again) const;
+  std::optional<Place> NextInTurn(const std::vector<Caller*>& order, Clock::time_point now,
+                                  Clock::time_point* look_again);
+  bool HasRoom(const Place& place) const;
   void DropStopped(std::vector<Waiting>* dropped);
   size_t MergeableFrames(const Waiting& like) const;
-  void Take(Caller* caller, size_t index, Execution* execution);
+  void Take(const Place& place, Execution* execution);
   void Fill(const std::vector<Caller*>& order, Execution* execution);
   void Execute(Execution* execution);
   Result<std::vector<Frame>> Compute(Execution* execution);
-  void Deliver(Execution* execution, std::vector<Frame> frames, ByteHold hold);
+  void Deliver(Execution* execution, std::vector<Frame> frames);
   void Fail(Execution* execution, const Status& status);
   void CancelUnwanted();
   void Requeue(std::vector<Waiting> members);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
 #include <stdexcept>
 
 #include "worker/test_support.h"
@@ -10,6 +11,7 @@ namespace octoscale::worker {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 
 // Collects what tickets came to, by label.
 class Results {
@@ -19,15 +21,19 @@ class Results {
       const std::lock_guard lock(mutex_);
       codes_[label] = result.status().code();
       order_.push_back(label);
-      if (result.ok()) outputs_[label] = std::move(*result);
+      if (result.ok() && unwanted_.count(label) == 0) outputs_[label] = std::move(*result);
       changed_.notify_all();
     };
   }
   bool Wait(size_t count) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(20),
-                             [&] { return order_.size() >= count; });
+    return changed_.wait_for(lock, seconds(20), [&] { return order_.size() >= count; });
   }
+  bool WaitFor(const std::string& label, milliseconds at_most) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, at_most, [&] { return codes_.count(label) > 0; });
+  }
+  bool Has(const std::string& label) { return WaitFor(label, milliseconds(0)); }
   StatusCode code(const std::string& label) {
     const std::lock_guard lock(mutex_);
     return codes_.at(label);
@@ -36,10 +42,12 @@ class Results {
     const std::lock_guard lock(mutex_);
     return order_;
   }
+  // At once, or as soon as it comes.
   void DropOutput(const std::string& label) {
     Ticket::Output dropped;  // destroyed without the lock
     const std::lock_guard lock(mutex_);
     std::swap(dropped, outputs_[label]);
+    unwanted_.insert(label);
   }
   Ticket::Output& output(const std::string& label) { return outputs_.at(label); }
 
@@ -48,6 +56,7 @@ class Results {
   std::condition_variable changed_;
   std::map<std::string, StatusCode> codes_;
   std::map<std::string, Ticket::Output> outputs_;
+  std::set<std::string> unwanted_;
   std::vector<std::string> order_;
 };
 
@@ -235,6 +244,96 @@ TEST_F(BatchSchedulerTest, ResultsThatNobodyTakesHoldTheQueueUp) {
   Submit(Make("huge", 9));  // more than the whole budget: runs when nothing else is held
   ASSERT_TRUE(results_.Wait(3));
   EXPECT_EQ(results_.code("huge"), StatusCode::kOk);
+}
+
+constexpr uint64_t kResultBytes = 8 * 8 * 3;  // of a 4x4 frame, doubled
+
+// Room for 8 results, 4 of them one caller's.
+SchedulerOptions RoomForEight() {
+  SchedulerOptions options;
+  options.batch_frames = 1;
+  options.output_bytes_max = 8 * kResultBytes;
+  options.passing_max = std::chrono::minutes(10);
+  return options;
+}
+
+TEST_F(BatchSchedulerTest, ACallerHoldsAtMostItsShareOfTheResults) {
+  Start(RoomForEight());
+  Submit(Make("held", 4, "slow"));
+  ASSERT_TRUE(results_.Wait(1));
+  Submit(Make("next", 1, "slow"));
+  for (int i = 0; i < 9; ++i) {  // more pixels than the slow one had, so it was the slow one's turn
+    Submit(Make(std::to_string(i), 1, "quick"));
+    ASSERT_TRUE(results_.WaitFor(std::to_string(i), seconds(20)));
+    results_.DropOutput(std::to_string(i));
+  }
+  EXPECT_FALSE(results_.Has("next")) << "half of the room was free for others only";
+  results_.DropOutput("held");
+  ASSERT_TRUE(results_.Wait(11));
+  EXPECT_EQ(results_.code("next"), StatusCode::kOk);
+}
+
+TEST_F(BatchSchedulerTest, SmallResultsOfOthersPassOneThatHasNoRoom) {
+  Start(RoomForEight());
+  Submit(Make("slow reader's", 4, "slow"));
+  ASSERT_TRUE(results_.Wait(1));
+  Submit(Make("large", 5, "large"));
+  for (int i = 0; i < 9; ++i) {
+    Submit(Make(std::to_string(i), 1, "quick"));
+    ASSERT_TRUE(results_.WaitFor(std::to_string(i), seconds(20)));
+    results_.DropOutput(std::to_string(i));
+  }
+  EXPECT_FALSE(results_.Has("large"));
+  results_.DropOutput("slow reader's");
+  ASSERT_TRUE(results_.Wait(11));
+  EXPECT_EQ(results_.code("large"), StatusCode::kOk);
+}
+
+TEST_F(BatchSchedulerTest, WhatHasNoRoomIsNotPassedForEver) {
+  SchedulerOptions options = RoomForEight();
+  options.passing_max = milliseconds(100);
+  Start(options);
+  Submit(Make("quick0", 1, "quick"));
+  Submit(Make("quick1", 1, "quick"));
+  ASSERT_TRUE(results_.Wait(2));
+  Submit(Make("large", 7, "large"));
+  // Two small results are held at any time for as long as small ones pass.
+  int next = 2;
+  for (; next < 5'000 && !results_.Has("large"); ++next) {
+    Submit(Make("quick" + std::to_string(next), 1, "quick"));
+    results_.WaitFor("quick" + std::to_string(next), milliseconds(10));
+    results_.DropOutput("quick" + std::to_string(next - 2));
+  }
+  EXPECT_TRUE(results_.Has("large"));
+}
+
+TEST_F(BatchSchedulerTest, TicketsOfAJobKeepTheirOrder) {
+  SchedulerOptions options;
+  options.delay_max = milliseconds(100);
+  Start(options);
+  const int job = 0;
+  Ticket single = Make("single", 1);
+  Ticket full = Make("full", 8);
+  single.job = full.job = &job;
+  Submit(std::move(single));
+  Submit(std::move(full));
+  ASSERT_TRUE(results_.Wait(2));
+  EXPECT_EQ(results_.order(), (std::vector<std::string>{"single", "full"}))
+      << "although a full batch need not wait for others";
+}
+
+TEST_F(BatchSchedulerTest, AMergedBatchIsBoundedInBytesOfResults) {
+  SchedulerOptions options;
+  options.delay_max = milliseconds(1);
+  options.output_bytes_max = 4 * 2 * kResultBytes;  // a batch may have two results
+  Start(options);
+  upscaler_.Hold();
+  Submit(Make("blocker", 1));
+  ASSERT_TRUE(upscaler_.WaitForBatches(1));
+  for (int i = 0; i < 4; ++i) Submit(Make(std::to_string(i), 1, std::to_string(i)));
+  upscaler_.LetGo();
+  ASSERT_TRUE(results_.Wait(5));
+  EXPECT_EQ(upscaler_.batches(), (std::vector<size_t>{1, 2, 2}));
 }
 
 TEST_F(BatchSchedulerTest, AMissingUpscalerIsItsTicketsError) {

@@ -16,17 +16,26 @@ class ByteBudget {
   // on_release: called without locks after bytes come free; may be empty.
   explicit ByteBudget(uint64_t bytes_max, std::function<void()> on_release = {})
       : bytes_max_(bytes_max), on_release_(std::move(on_release)) {}
+  // A share of `whole`: its bytes count there, too.
+  ByteBudget(uint64_t bytes_max, std::shared_ptr<ByteBudget> whole)
+      : bytes_max_(bytes_max), whole_(std::move(whole)) {}
 
+  // Whether that many more are within the bound. One thing larger than the bound fits alone.
+  bool Fits(uint64_t bytes) const {
+    const std::lock_guard lock(mutex_);
+    return used_ == 0 || bytes <= bytes_max_ - std::min(used_, bytes_max_);
+  }
   bool TryTake(uint64_t bytes) {
     const std::lock_guard lock(mutex_);
     if (bytes > bytes_max_ - std::min(used_, bytes_max_)) return false;
+    if (whole_ && !whole_->TryTake(bytes)) return false;
     used_ += bytes;
     return true;
   }
-  // Takes although it may go over: for bytes that exist already, and so that one thing larger than
-  // the whole budget can pass alone.
+  // Takes although it may go over.
   void Take(uint64_t bytes) {
     const std::lock_guard lock(mutex_);
+    if (whole_) whole_->Take(bytes);
     used_ += bytes;
   }
   void Release(uint64_t bytes) {
@@ -35,6 +44,7 @@ class ByteBudget {
       const std::lock_guard lock(mutex_);
       used_ -= bytes;
     }
+    if (whole_) whole_->Release(bytes);
     if (on_release_) on_release_();
   }
   uint64_t used() const {
@@ -45,6 +55,7 @@ class ByteBudget {
  private:
   const uint64_t bytes_max_;
   const std::function<void()> on_release_;
+  const std::shared_ptr<ByteBudget> whole_;
   mutable std::mutex mutex_;
   uint64_t used_ = 0;
 };

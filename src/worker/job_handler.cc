@@ -25,6 +25,7 @@ void JobHandler::StartJob(std::vector<JobUnit> units) {
   options.key = key_;
   options.caller = caller_;
   options.batch_frames = static_cast<size_t>(context_->options.batch_frames);
+  options.batch_output_bytes_max = context_->scheduler.options().batch_output_bytes_max();
   options.deadline = deadline_;
   UpscaleJob::Sink sink;
   const auto self = shared_from_this();

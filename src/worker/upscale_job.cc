@@ -2,13 +2,14 @@
 
 #include <utility>
 
+#include "worker/frame_bytes.h"
 #include "worker/guarded.h"
 
 namespace octoscale::worker {
 namespace {
 
-// One computes while the other waits its turn, so that the upscaler never idles between them.
-constexpr int kTicketsAhead = 2;
+// One computes while the other waits its turn or is encoded, so that the upscaler does not idle.
+constexpr size_t kTicketsAhead = 2;
 
 // Bytes of an answer that count against the output budget until they are sent.
 struct HeldBytes {
@@ -28,7 +29,11 @@ UpscaleJob::UpscaleJob(Options options, BatchScheduler* scheduler, TaskPool* poo
 
 void UpscaleJob::Start(std::vector<JobUnit> units) {
   const std::lock_guard lock(mutex_);
-  for (JobUnit& unit : units) units_.push_back({std::move(unit), false, {}});
+  for (JobUnit& unit : units) {
+    uint64_t bytes = 0;
+    for (const Frame& frame : unit.frames) bytes += FrameBytes(frame);
+    units_.push_back({std::move(unit), bytes, false, {}});
+  }
   SubmitMore();
 }
 
@@ -51,34 +56,44 @@ void UpscaleJob::SetUnsentBytes(size_t bytes) {
 
 // Requires the lock.
 void UpscaleJob::SubmitMore() {
-  while (!ended_ && next_submit_ < units_.size() && tickets_running_ < kTicketsAhead &&
+  while (!ended_ && next_submit_ < units_.size() && ticket_ends_.size() < kTicketsAhead &&
          unsent_bytes_ <= options_.unsent_bytes_max) {
     const size_t first = next_submit_;
-    Ticket ticket;
-    ticket.key = options_.key;
-    ticket.caller = options_.caller;
-    ticket.cancel = cancel_;
-    ticket.deadline = options_.deadline;
-    for (; next_submit_ < units_.size(); ++next_submit_) {
-      std::vector<Frame>& frames = units_[next_submit_].input.frames;
-      if (!ticket.frames.empty() && ticket.frames.size() + frames.size() > options_.batch_frames) {
-        break;
-      }
-      for (Frame& frame : frames) ticket.frames.push_back(std::move(frame));
-    }
+    Ticket ticket = NextTicket();
     ticket.done = [self = shared_from_this(), first,
                    count = next_submit_ - first](Result<Ticket::Output> result) {
       self->OnTicketDone(first, count, std::move(result));
     };
-    ++tickets_running_;
+    ticket_ends_.push_back(next_submit_);
     const Status submitted = scheduler_->Submit(std::move(ticket));
     if (!submitted.ok()) Fail(first, submitted);
   }
 }
 
+// Requires the lock.
+Ticket UpscaleJob::NextTicket() {
+  Ticket ticket;
+  ticket.key = options_.key;
+  ticket.caller = options_.caller;
+  ticket.job = this;
+  ticket.cancel = cancel_;
+  ticket.deadline = options_.deadline;
+  uint64_t bytes = 0;
+  for (; next_submit_ < units_.size(); ++next_submit_) {
+    std::vector<Frame>& frames = units_[next_submit_].input.frames;
+    const auto scale = static_cast<uint64_t>(options_.key.scale);
+    bytes += scale * scale * units_[next_submit_].input_bytes;
+    if (!ticket.frames.empty() && (ticket.frames.size() + frames.size() > options_.batch_frames ||
+                                   bytes > options_.batch_output_bytes_max)) {
+      break;
+    }
+    for (Frame& frame : frames) ticket.frames.push_back(std::move(frame));
+  }
+  return ticket;
+}
+
 void UpscaleJob::OnTicketDone(size_t first, size_t count, Result<Ticket::Output> result) {
   const std::lock_guard lock(mutex_);
-  --tickets_running_;
   if (ended_) return;
   if (!result.ok()) return Fail(first, result.status());
   if (sink_.on_frames_done) sink_.on_frames_done(result->frames.size());
@@ -94,7 +109,6 @@ void UpscaleJob::OnTicketDone(size_t first, size_t count, Result<Ticket::Output>
         [self = shared_from_this(), i, box, hold] { self->EncodeUnit(i, std::move(*box), hold); },
         TaskPool::Priority::kUrgent);
   }
-  SubmitMore();
 }
 
 void UpscaleJob::EncodeUnit(size_t index, std::vector<Frame> frames,
@@ -106,10 +120,7 @@ void UpscaleJob::EncodeUnit(size_t index, std::vector<Frame> frames,
     encode = std::move(units_[index].input.encode);
   }
   uint64_t raw_bytes = 0;
-  for (const Frame& frame : frames) {
-    raw_bytes += static_cast<uint64_t>(frame.width()) * frame.height() * Frame::kPlanes *
-                 SampleBytes(frame.sample_type());
-  }
+  for (const Frame& frame : frames) raw_bytes += FrameBytes(frame);
   Result<http::BodyPiece> piece =
       Guarded("encode the result", [&] { return encode(std::move(frames)); });
   const std::lock_guard lock(mutex_);
@@ -143,7 +154,8 @@ void UpscaleJob::EmitReady() {
     unsent_bytes_ += piece.bytes.size();
     sink_.on_output(next_emit_++, std::move(piece));
   }
-  if (next_emit_ < units_.size()) return;
+  while (!ticket_ends_.empty() && ticket_ends_.front() <= next_emit_) ticket_ends_.pop_front();
+  if (next_emit_ < units_.size()) return SubmitMore();
   ended_ = true;
   const auto on_done = std::move(sink_.on_done);
   sink_ = {};

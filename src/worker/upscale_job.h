@@ -1,9 +1,12 @@
 // One request on its way through the scheduler: batches are submitted no faster than their results
-// can leave, results come out in order, whatever order they were computed in.
+// can leave (at most two at a time are computed, encoded or wait for an earlier one); results come
+// out in order, whatever order they were encoded in.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -33,7 +36,9 @@ class UpscaleJob : public std::enable_shared_from_this<UpscaleJob> {
   struct Options {
     UpscalerKey key;
     std::string caller;
+    // A ticket ends before it has more than these; one unit may be larger.
     size_t batch_frames = 8;
+    uint64_t batch_output_bytes_max = 512u << 20;
     size_t unsent_bytes_max = 32u << 20;  // no further batch is submitted above
     std::optional<std::chrono::steady_clock::time_point> deadline;
   };
@@ -57,11 +62,13 @@ class UpscaleJob : public std::enable_shared_from_this<UpscaleJob> {
  private:
   struct Unit {
     JobUnit input;
+    uint64_t input_bytes = 0;  // of its frames
     bool ready = false;
     http::BodyPiece output;
   };
 
   void SubmitMore();
+  Ticket NextTicket();
   void OnTicketDone(size_t first, size_t count, Result<Ticket::Output> result);
   void EncodeUnit(size_t index, std::vector<Frame> frames, std::shared_ptr<ByteHold> hold);
   void Fail(size_t index, const Status& status);
@@ -78,7 +85,7 @@ class UpscaleJob : public std::enable_shared_from_this<UpscaleJob> {
   std::vector<Unit> units_;
   size_t next_submit_ = 0;
   size_t next_emit_ = 0;
-  int tickets_running_ = 0;
+  std::deque<size_t> ticket_ends_;  // of tickets not yet emitted: the unit after the last
   size_t unsent_bytes_ = 0;
 };
 

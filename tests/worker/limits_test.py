@@ -4,8 +4,6 @@ import http.client
 import re
 import struct
 import subprocess
-import threading
-import time
 import unittest
 import zlib
 
@@ -103,24 +101,41 @@ class LimitsTest(unittest.TestCase):
                 held.close()
 
     def test_max_output_mb(self):
-        """What is not taken holds the next batch up, of whichever caller, and nothing is lost."""
-        body, headers = infer_body(8, 240, 240, bytes(8 * 240 * 240 * 3), scale=4)
-        with Worker("--max-output-mb", 1, "--min-rate", 0) as worker:
-            reader = worker.raw(raw_request(self.INFER, body, {**headers, "Connection": "close"}))
-            worker.wait_until(lambda: (worker.metric("octoscale_output_bytes") or 0) > 1 << 20)
-            answers = []
-            other = threading.Thread(
-                target=lambda: answers.append(worker.request("POST", "/upscale", make_png(2, 2))[0]))
-            other.start()
-            worker.wait_until(lambda: worker.metric("octoscale_queue_frames") == 1)
-            time.sleep(0.3)
-            self.assertEqual(answers, [], "computed although the results in memory are over the limit")
-            answer, broken = read_all(reader)
-            reader.close()
+        """Who does not read holds up half the room for results, and nobody else; nothing is lost."""
+        frames, result = 20, 960 * 960 * 3
+        tensor = bytes(240 * 240 * 3)
+        body, headers = infer_body(frames, 240, 240, frames * tensor, scale=4)
+        headers.update({"Connection": "close", "X-Caller": "slow"})
+        with Worker("--max-output-mb", 10.6, "--min-rate", 0, "--caller-header", "X-Caller") as worker:
+            with worker.raw(raw_request(self.INFER, body, headers)) as slow:
+                worker.wait_until(lambda: worker.metric("octoscale_output_bytes") > result)
+                for _ in range(3):
+                    status, _, answer = worker.request("POST", self.INFER,
+                                                       *infer_body(1, 240, 240, tensor, scale=4))
+                    self.assertEqual(status, 200)
+                    self.assertGreater(len(answer), result)
+                    self.assertLessEqual(worker.metric("octoscale_output_bytes"), 10.6 * (1 << 20))
+                self.assertLess(worker.metric("octoscale_frames_total"), frames)
+                answer, broken = read_all(slow)
             self.assertFalse(broken)
-            self.assertGreater(len(answer), 8 * 960 * 960 * 3)
-            other.join()
-            self.assertEqual(answers, [200])
+            self.assertGreater(len(answer), frames * result)
+
+    def test_two_batches_are_computed_ahead(self):
+        """Of a slow reader's request, with one thread that encodes and an engine that takes no time."""
+        frames = 32
+        body, headers = form([("files", f"{i}.png", make_png(100, 100, i)) for i in range(frames)])
+        request = raw_request("/upscale_batch?scale=4", body, {**headers, "Connection": "close"})
+        with Worker("--codec-threads", 1, "--min-rate", 0) as worker:
+            def all_computed():
+                computed = worker.metric("octoscale_frames_total")
+                encoded = worker.metric("octoscale_encode_seconds_count")
+                self.assertLessEqual(computed - encoded, 16)
+                return computed == frames
+            with worker.raw(request) as slow:
+                worker.wait_until(all_computed)
+                answer, broken = read_all(slow)
+            self.assertFalse(broken)
+            self.assertTrue(answer.endswith(b"0\r\n\r\n"))
 
     def test_max_caller_frames(self):
         with Worker("--max-frames", 2, "--max-caller-frames", 2, "--caller-header", "X-Caller", simulate_ms=500) as worker:
