@@ -66,10 +66,11 @@ struct ImageHeader {
   ImageFormat format = ImageFormat::kPng;
   FrameSize size;  // as displayed, that is after EXIF rotation
   SampleType type = SampleType::kU8;
+  bool has_alpha = false;
 };
 
-// Reads format and size from the first bytes of a picture without decoding it, and checks them
-// against `limits`. Errors: as DecodeImage.
+// Reads format, size and whether there is alpha from the first bytes of a picture without decoding
+// it, and checks them against `limits`. Errors: as DecodeImage.
 Result<ImageHeader> ReadImageHeader(std::span<const uint8_t> bytes, const ImageLimits& limits = {});
 
 // Decodes a whole PNG or JPEG; the content decides which, not a name.

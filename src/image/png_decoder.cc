@@ -32,6 +32,10 @@ class PngReader {
   SampleType sample_type() const {
     return png_get_bit_depth(png_, info_) == 16 ? SampleType::kU16 : SampleType::kU8;
   }
+  bool has_alpha() const {
+    return (png_get_color_type(png_, info_) & PNG_COLOR_MASK_ALPHA) != 0 ||
+           png_get_valid(png_, info_, PNG_INFO_tRNS) != 0;
+  }
   bool interlaced() const { return png_get_interlace_type(png_, info_) != PNG_INTERLACE_NONE; }
   int channels() const { return png_get_channels(png_, info_); }
   size_t row_bytes() const { return png_get_rowbytes(png_, info_); }
@@ -172,7 +176,10 @@ Status ReadPixels(PngReader& reader, Image& image) {
 Result<ImageHeader> ReadPngHeader(std::span<const uint8_t> bytes, const ImageLimits& limits) {
   PngReader reader(bytes);
   OCTO_RETURN_IF_ERROR(reader.ReadHeader(limits));
-  return ImageHeader{ImageFormat::kPng, {reader.width(), reader.height()}, reader.sample_type()};
+  return ImageHeader{ImageFormat::kPng,
+                     {reader.width(), reader.height()},
+                     reader.sample_type(),
+                     reader.has_alpha()};
 }
 
 Result<Image> DecodePng(std::span<const uint8_t> bytes, const ImageLimits& limits) {

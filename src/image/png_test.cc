@@ -54,6 +54,7 @@ TEST_P(PngRoundTripTest, KeepsEverySample) {
     EXPECT_EQ(decoded->format, ImageFormat::kPng);
     EXPECT_TRUE(decoded->frame.SamePixels(image.frame));
     ASSERT_EQ(decoded->alpha.has_value(), alpha);
+    EXPECT_EQ(ReadImageHeader(*bytes)->has_alpha, alpha);
     if (alpha) {
       EXPECT_EQ(std::memcmp(decoded->alpha->samples.data(), image.alpha->samples.data(),
                             image.alpha->samples.size()),
@@ -97,15 +98,17 @@ TEST(PngDecodeTest, OneBitIsBlackAndWhite) {
 }
 
 TEST(PngDecodeTest, PaletteWithTransparencyGivesAlpha) {
-  auto image = DecodeImage(LibpngEncode({.width = 4,
-                                         .height = 1,
-                                         .bit_depth = 2,
-                                         .color_type = PNG_COLOR_TYPE_PALETTE,
-                                         .palette = {{1, 2, 3}, {40, 50, 60}, {255, 0, 9}},
-                                         .palette_alpha = {0, 128}},
-                                        {0b00011000}));
+  const auto bytes = LibpngEncode({.width = 4,
+                                   .height = 1,
+                                   .bit_depth = 2,
+                                   .color_type = PNG_COLOR_TYPE_PALETTE,
+                                   .palette = {{1, 2, 3}, {40, 50, 60}, {255, 0, 9}},
+                                   .palette_alpha = {0, 128}},
+                                  {0b00011000});
+  auto image = DecodeImage(bytes);
   ASSERT_TRUE(image.ok()) << image.status().message();
   ASSERT_TRUE(image->alpha.has_value());
+  EXPECT_TRUE(ReadImageHeader(bytes)->has_alpha);
   EXPECT_EQ(image->frame.row(2, 0)[1], 60);
   EXPECT_EQ(image->frame.row(0, 0)[2], 255);
   const std::vector<uint8_t> alpha(image->alpha->row(0), image->alpha->row(0) + 4);

@@ -2,6 +2,7 @@
 // decided before a body is read.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -37,7 +38,10 @@ class Admission {
     void FramesDone(int frames);
     Refusal GrowBytes(uint64_t bytes);
     void ShrinkBytes(uint64_t bytes) { bytes_.Shrink(bytes); }
-    void DropBytes() { bytes_.Reset(); }
+    // Gives back all but `bytes`.
+    void KeepBytes(uint64_t bytes) {
+      bytes_.Shrink(bytes_.bytes() - std::min(bytes, bytes_.bytes()));
+    }
 
    private:
     friend class Admission;

@@ -181,24 +181,23 @@ void ImageHandler::PostDecode(size_t index, std::vector<uint8_t> bytes) {
 }
 
 void ImageHandler::DecodeItem(size_t index, std::vector<uint8_t> bytes) {
-  Image image;
-  std::optional<Problem> problem;
-  const Status decoded = Guarded("decode the picture", [&] {
-    problem = Decode(bytes, &image);
+  Item decoded;
+  const Status status = Guarded("decode the picture", [&] {
+    decoded.problem = Decode(bytes, &decoded);
     return OkStatus();
   });
-  if (!decoded.ok()) problem = http::ProblemOf(decoded);
+  if (!status.ok()) decoded.problem = http::ProblemOf(status);
   const size_t encoded_bytes = bytes.size();
   std::vector<uint8_t>().swap(bytes);
   const std::lock_guard lock(mutex_);
   if (ended_) return;
   grant_->ShrinkBytes(encoded_bytes);
-  items_[index].image = std::move(image);
-  items_[index].problem = std::move(problem);
+  decoded.sent_name = std::move(items_[index].sent_name);
+  items_[index] = std::move(decoded);
   if (--decoding_ == 0 && body_complete_) Begin();
 }
 
-std::optional<Problem> ImageHandler::Decode(std::span<const uint8_t> bytes, Image* image) {
+std::optional<Problem> ImageHandler::Decode(std::span<const uint8_t> bytes, Item* item) {
   if (cancel_.stopped()) return http::ProblemOf(Cancelled("the request ended"));
   const int unreadable = kind_ == Kind::kSingle ? 415 : 422;
   ImageLimits limits;
@@ -216,13 +215,15 @@ std::optional<Problem> ImageHandler::Decode(std::span<const uint8_t> bytes, Imag
   const CodecTimer timer(context_->metrics, context_->metrics.decode_seconds);
   auto decoded = DecodeImage(bytes, limits);
   if (!decoded.ok()) return refuse(decoded.status());
-  *image = std::move(*decoded);
+  item->image = std::move(*decoded);
+  if (item->image.alpha) item->alpha = AlphaAsFrame(*item->image.alpha);
   return std::nullopt;
 }
 
 std::optional<Problem> ImageHandler::ReserveDecoded(const ImageHeader& header) {
-  constexpr uint64_t kPlanesWithAlpha = 4;  // whether there is alpha is only known later
-  const uint64_t bytes = kPlanesWithAlpha * static_cast<uint64_t>(header.size.width) *
+  // Alpha is kept as a plane, and is a frame for the upscaler besides.
+  const uint64_t planes = header.has_alpha ? 2 * Frame::kPlanes + 1 : Frame::kPlanes;
+  const uint64_t bytes = planes * static_cast<uint64_t>(header.size.width) *
                          static_cast<uint64_t>(header.size.height) * SampleBytes(header.type);
   const std::lock_guard lock(mutex_);
   if (ended_) return http::ProblemOf(Cancelled("the request ended"));
@@ -239,10 +240,7 @@ std::optional<Problem> ImageHandler::ReserveDecoded(const ImageHeader& header) {
 
 void ImageHandler::Begin() {
   std::optional<Problem> problem = CheckItems();
-  if (!problem) {
-    const Refusal refusal = grant_->SetFrames(static_cast<int>(good_.size()));
-    if (refusal != Refusal::kNone) problem = context_->Refuse(refusal);
-  }
+  if (!problem) problem = AdmitFrames();
   if (!problem) {
     std::vector<JobUnit> units;
     const Status made = Guarded("hold the pictures", [&] {
@@ -256,6 +254,24 @@ void ImageHandler::Begin() {
   items_.clear();
   grant_.reset();
   exchange_->Send(ToResponse(*problem));
+}
+
+// A picture with alpha is two frames.
+std::optional<Problem> ImageHandler::AdmitFrames() {
+  int frames = 0;
+  for (const size_t i : good_) frames += items_[i].alpha ? 2 : 1;
+  const WorkerOptions& options = context_->options;
+  const int caller_max =
+      options.caller_frames_max > 0 ? options.caller_frames_max : options.queue_frames_max;
+  const int most = std::min(options.queue_frames_max, caller_max);
+  if (frames > most) {
+    return Problem::Make(413, "the pictures are " + std::to_string(frames) +
+                                  " frames, one each and one for alpha; a caller may have " +
+                                  std::to_string(most) + " in the queue");
+  }
+  const Refusal refusal = grant_->SetFrames(frames);
+  if (refusal == Refusal::kNone) return std::nullopt;
+  return context_->Refuse(refusal);
 }
 
 std::optional<Problem> ImageHandler::CheckItems() {
@@ -290,7 +306,10 @@ std::optional<Problem> ImageHandler::CheckItems() {
 JobUnit ImageHandler::MakeUnit(Item* item) const {
   JobUnit unit;
   unit.frames.push_back(std::move(item->image.frame));
-  if (item->image.alpha) unit.frames.push_back(AlphaAsFrame(*item->image.alpha));
+  if (item->alpha) {
+    unit.frames.push_back(std::move(*item->alpha));
+    unit.side_bytes = item->image.alpha->samples.size();
+  }
   auto source = std::make_shared<Image>(std::move(item->image));
   unit.encode = [context = context_, source,
                  scale = key_.scale](std::vector<Frame> frames) -> Result<http::BodyPiece> {

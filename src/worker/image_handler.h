@@ -31,7 +31,8 @@ class ImageHandler : public JobHandler {
   // One input, bad or good.
   struct Item {
     std::string sent_name;
-    Image image;  // the frame leaves it when the job starts
+    Image image;                 // the frame leaves it when the job starts
+    std::optional<Frame> alpha;  // as a frame of its own, for the upscaler
     std::optional<http::Problem> problem;
   };
 
@@ -44,12 +45,13 @@ class ImageHandler : public JobHandler {
   Status AddItem(std::string name);
   void PostDecode(size_t index, std::vector<uint8_t> bytes);
   void DecodeItem(size_t index, std::vector<uint8_t> bytes);
-  std::optional<http::Problem> Decode(std::span<const uint8_t> bytes, Image* image);
+  std::optional<http::Problem> Decode(std::span<const uint8_t> bytes, Item* item);
   std::optional<http::Problem> ReserveDecoded(const ImageHeader& header);
 
   // Require the lock, once everything is decoded.
   void Begin();
   std::optional<http::Problem> CheckItems();
+  std::optional<http::Problem> AdmitFrames();
   JobUnit MakeUnit(Item* item) const;
   void MakeUnits(std::vector<JobUnit>* units);
 

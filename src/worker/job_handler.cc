@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "http/problem.h"
+#include "worker/frame_bytes.h"
 
 namespace octoscale::worker {
 
@@ -20,7 +21,12 @@ std::optional<http::Response> JobHandler::Enter(const http::RequestHead& head, i
 }
 
 void JobHandler::StartJob(std::vector<JobUnit> units) {
-  for (const JobUnit& unit : units) frames_left_ += unit.frames.size();
+  uint64_t bytes = 0;
+  for (const JobUnit& unit : units) {
+    bytes += unit.side_bytes;
+    for (const Frame& frame : unit.frames) bytes += FrameBytes(frame);
+  }
+  grant_->KeepBytes(bytes);
   UpscaleJob::Options options;
   options.key = key_;
   options.caller = caller_;
@@ -34,10 +40,9 @@ void JobHandler::StartJob(std::vector<JobUnit> units) {
   };
   sink.on_done = [self] { self->OnDone(); };
   sink.on_error = [self](size_t unit, const Status& status) { self->OnError(unit, status); };
-  sink.on_frames_done = [self](size_t frames) {
-    self->frames_left_ -= frames;
+  sink.on_frames_done = [self](size_t frames, uint64_t frame_bytes) {
     self->grant_->FramesDone(static_cast<int>(frames));
-    if (self->frames_left_ == 0) self->grant_->DropBytes();
+    self->grant_->ShrinkBytes(frame_bytes);
   };
   job_ = std::make_shared<UpscaleJob>(std::move(options), &context_->scheduler, &context_->pool,
                                       cancel_, std::move(sink));

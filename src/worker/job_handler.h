@@ -57,7 +57,6 @@ class JobHandler : public http::RequestHandler, public std::enable_shared_from_t
  private:
   std::string caller_;
   std::shared_ptr<UpscaleJob> job_;  // with the lock
-  size_t frames_left_ = 0;           // used by the sink only
 };
 
 }  // namespace octoscale::worker

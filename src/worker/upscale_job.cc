@@ -96,7 +96,9 @@ void UpscaleJob::OnTicketDone(size_t first, size_t count, Result<Ticket::Output>
   const std::lock_guard lock(mutex_);
   if (ended_) return;
   if (!result.ok()) return Fail(first, result.status());
-  if (sink_.on_frames_done) sink_.on_frames_done(result->frames.size());
+  uint64_t input_bytes = 0;
+  for (size_t i = first; i < first + count; ++i) input_bytes += units_[i].input_bytes;
+  if (sink_.on_frames_done) sink_.on_frames_done(result->frames.size(), input_bytes);
   auto hold = std::make_shared<ByteHold>(std::move(result->hold));
   auto next = std::make_move_iterator(result->frames.begin());
   for (size_t i = first; i < first + count; ++i) {

@@ -26,6 +26,7 @@ namespace octoscale::worker {
 // Frames that belong together (a picture and its alpha), and what becomes of their results.
 struct JobUnit {
   std::vector<Frame> frames;
+  uint64_t side_bytes = 0;  // of what `encode` holds besides
   // Turns the upscaled frames into bytes; runs on the pool, may be slow.
   std::function<Result<http::BodyPiece>(std::vector<Frame>)> encode;
 };
@@ -47,7 +48,8 @@ class UpscaleJob : public std::enable_shared_from_this<UpscaleJob> {
     std::function<void(size_t unit, http::BodyPiece bytes)> on_output;  // in order
     std::function<void()> on_done;
     std::function<void(size_t unit, Status status)> on_error;  // the last call
-    std::function<void(size_t frames)> on_frames_done;         // upscaled, in any order
+    // Inputs have been upscaled and freed, in any order: so many frames and their bytes.
+    std::function<void(size_t frames, uint64_t bytes)> on_frames_done;
   };
 
   UpscaleJob(Options options, BatchScheduler* scheduler, TaskPool* pool, CancelToken cancel,

@@ -46,7 +46,7 @@ class UpscaleJobTest : public testing::Test {
     sink.on_error = [=, this](size_t, const Status& status) {
       note([&] { seen_.error = status; });
     };
-    sink.on_frames_done = [=, this](size_t frames) {
+    sink.on_frames_done = [=, this](size_t frames, uint64_t) {
       note([&] { seen_.frames_done += frames; });
     };
     return std::make_shared<UpscaleJob>(std::move(options), &*scheduler_, &pool_, CancelToken(),

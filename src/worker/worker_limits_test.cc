@@ -31,6 +31,33 @@ TEST_F(WorkerServerTest, AFullQueueRefusesBeforeTheBody) {
   EXPECT_TRUE(Empties());
 }
 
+TEST_F(WorkerServerTest, APictureWithAlphaIsTwoFramesInEveryCount) {
+  WorkerOptions options = Options();
+  options.frames_max = options.queue_frames_max = 8;
+  StartWorker(options);
+  Image image;
+  image.frame = TestFrame(4, 4, 1);
+  image.alpha.emplace(FrameSize{4, 4}, SampleType::kU8);
+  std::fill_n(image.alpha->row(0), 16, uint8_t{77});
+  const FormPart part{"files", "a.png", Png(image)};
+  const std::string refused = Ask(Form("/upscale_batch", std::vector<FormPart>(5, part)));
+  EXPECT_EQ(StatusOf(refused), 413) << "10 frames never fit, so 503 would be the wrong answer";
+  EXPECT_NE(refused.find("10 frames"), std::string::npos) << refused;
+  provider_->At(2).Hold();
+  TestClient client(server_->port());
+  client.Send(Form("/upscale_batch", std::vector<FormPart>(4, part)));
+  ASSERT_TRUE(provider_->At(2).WaitForBatches(2)) << "the warm-up's and ours";
+  EXPECT_EQ(provider_->At(2).batches().back(), 8u);
+  EXPECT_EQ(Metric("octoscale_queue_frames"), 8);
+  EXPECT_EQ(Metric("octoscale_queue_bytes"), 4 * (3 + 1 + 3) * 4 * 4)
+      << "pixels, alpha, and alpha as a frame";
+  EXPECT_EQ(StatusOf(Ask(Request("/upscale", part.content, ""))), 503);
+  provider_->At(2).LetGo();
+  EXPECT_EQ(Zip(client.ReadAll()).size(), 4u);
+  EXPECT_EQ(Metric("octoscale_frames_total"), 8);
+  EXPECT_TRUE(Empties());
+}
+
 TEST_F(WorkerServerTest, CallerQuotaAndMemoryAreBounded) {
   WorkerOptions options = Options();
   options.frames_max = 4;
@@ -72,7 +99,7 @@ TEST_F(WorkerServerTest, EachRequestLimitIsHit) {
   EXPECT_EQ(one(std::string(6'000, 'x')), 413) << "part";
   EXPECT_EQ(StatusOf(Ask(Request("/upscale", std::string(6'000, 'x'), ""))), 413);
   EXPECT_EQ(one(Png(TestFrame(30, 30, 1))), 422) << "60x60 is over 2000 output pixels";
-  const FormPart part{"files", "a.png", Png(TestFrame(40, 40, 1))};
+  const FormPart part{"files", "a.png", Png(TestFrame(41, 41, 1))};
   EXPECT_EQ(StatusOf(Ask(Form("/upscale_batch", {part, part}))), 413) << "decoded bytes";
   const FormPart small{"files", "a.png", Png(TestFrame(4, 4, 1))};
   EXPECT_EQ(StatusOf(Ask(Form("/upscale_batch", {small, small, small, small}))), 413);
