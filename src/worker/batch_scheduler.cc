@@ -341,6 +341,9 @@ void BatchScheduler::Execute(Execution* execution) {
       Guarded("compute the batch", [&] { return Compute(execution); });
   const double seconds = Seconds(Clock::now() - start);
   if (metrics_.inference_seconds) metrics_.inference_seconds->Observe(seconds);
+  if (metrics_.speed && result.ok()) {
+    metrics_.speed->Add(static_cast<double>(execution->frames), seconds);
+  }
   if (metrics_.executions) metrics_.executions->Add();
   if (metrics_.merged_executions && execution->members.size() > 1) {
     metrics_.merged_executions->Add();

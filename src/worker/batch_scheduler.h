@@ -20,6 +20,7 @@
 #include "frame/frame.h"
 #include "metrics/metrics.h"
 #include "worker/byte_budget.h"
+#include "worker/speed_meter.h"
 #include "worker/upscaler_cache.h"
 
 namespace octoscale::worker {
@@ -64,6 +65,7 @@ struct SchedulerMetrics {
   metrics::Counter* merged_executions = nullptr;  // with frames of several requests
   metrics::Histogram* queue_seconds = nullptr;
   metrics::Histogram* inference_seconds = nullptr;
+  SpeedMeter* speed = nullptr;
 };
 
 struct SchedulerState {

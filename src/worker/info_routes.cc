@@ -66,7 +66,7 @@ Response Status(WorkerContext& context) {
             {"current_batch", batch},
             {"frames_done", static_cast<uint64_t>(context.metrics.scheduler.frames->value())},
             {"batches_done", static_cast<uint64_t>(context.metrics.scheduler.executions->value())},
-            {"frames_per_second", std::max(0.0, context.FramesPerSecond())}});
+            {"frames_per_second", context.speed.FramesPerSecond()}});
 }
 
 Json TensorJson() {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 
 #include "base/clock.h"
 #include "base/cpu.h"
@@ -11,11 +10,9 @@
 namespace octoscale::worker {
 namespace {
 
-constexpr std::chrono::seconds kRateWindow{10};
-constexpr int kRetryAfterMax = 30;
-
-SchedulerMetrics MakeSchedulerMetrics(metrics::Registry* r) {
+SchedulerMetrics MakeSchedulerMetrics(metrics::Registry* r, SpeedMeter* speed) {
   SchedulerMetrics m;
+  m.speed = speed;
   m.frames = &r->AddCounter("octoscale_frames_total", "Frames upscaled.");
   m.executions = &r->AddCounter("octoscale_executions_total",
                                 "Batches run; frames / executions is the mean batch.");
@@ -45,9 +42,9 @@ const char* LifeStageName(LifeStage stage) {
   return "failed";
 }
 
-WorkerMetrics::WorkerMetrics(metrics::Registry* r)
+WorkerMetrics::WorkerMetrics(metrics::Registry* r, SpeedMeter* speed)
     : registry(r),
-      scheduler(MakeSchedulerMetrics(r)),
+      scheduler(MakeSchedulerMetrics(r, speed)),
       decode_seconds(r->AddHistogram("octoscale_decode_seconds", "Time to decode one picture.",
                                      metrics::SecondsBuckets())),
       encode_seconds(r->AddHistogram("octoscale_encode_seconds", "Time to encode one result.",
@@ -77,7 +74,7 @@ metrics::Counter& WorkerMetrics::Rejected(const char* reason) const {
 WorkerContext::WorkerContext(WorkerOptions worker_options,
                              std::shared_ptr<UpscalerProvider> provider)
     : options(std::move(worker_options)),
-      metrics(&registry),
+      metrics(&registry, &speed),
       cache(std::move(provider), options.engines_max),
       admission({options.queue_frames_max, options.caller_frames_max, options.queue_bytes_max}),
       pool(options.codec_threads > 0 ? options.codec_threads : AvailableCores()),
@@ -109,16 +106,8 @@ http::Problem WorkerContext::Refuse(Refusal refusal) {
       quota ? "this caller has as many frames waiting as it may"
             : (refusal == Refusal::kMemory ? "the queue has no memory left for this request"
                                            : "the queue is full"));
-  problem.retry_after_s = RetryAfterSeconds();
+  problem.retry_after_s = RetryAfterSeconds(admission.frames(), speed.FramesPerBusySecond());
   return problem;
-}
-
-int WorkerContext::RetryAfterSeconds() {
-  const double rate = FramesPerSecond();
-  if (rate <= 0) return 1;
-  // A quarter of the queue is gone by then: callers come back while there is still work.
-  const double seconds = admission.frames() / rate / 4;
-  return std::clamp(static_cast<int>(std::ceil(seconds)), 1, kRetryAfterMax);
 }
 
 int WorkerContext::EstimateFrames(std::optional<uint64_t> body_bytes,
@@ -134,19 +123,6 @@ std::string WorkerContext::CallerOf(const http::RequestHead& head) const {
     if (!named.empty()) return std::string(named.substr(0, 100));
   }
   return std::to_string(head.token_index) + " " + head.peer;
-}
-
-double WorkerContext::FramesPerSecond() {
-  const double frames = metrics.scheduler.frames->value();
-  const auto now = std::chrono::steady_clock::now();
-  const std::lock_guard lock(rate_mutex_);
-  const double seconds = std::chrono::duration<double>(now - rate_since_).count();
-  if (seconds >= 1) rate_ = (frames - rate_frames_) / seconds;
-  if (now - rate_since_ >= kRateWindow) {
-    rate_since_ = now;
-    rate_frames_ = frames;
-  }
-  return rate_;
 }
 
 std::optional<http::Problem> WorkerContext::CheckSize(FrameSize size, int scale) const {

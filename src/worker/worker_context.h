@@ -14,6 +14,7 @@
 #include "worker/batch_scheduler.h"
 #include "worker/options.h"
 #include "worker/request_options.h"
+#include "worker/speed_meter.h"
 #include "worker/task_pool.h"
 #include "worker/upscaler_cache.h"
 
@@ -23,7 +24,7 @@ enum class LifeStage { kStarting, kReady, kDraining, kFailed };
 const char* LifeStageName(LifeStage stage);
 
 struct WorkerMetrics {
-  explicit WorkerMetrics(metrics::Registry* registry);
+  WorkerMetrics(metrics::Registry* registry, SpeedMeter* speed);
   metrics::Counter& Rejected(const char* reason) const;
 
   metrics::Registry* registry;
@@ -63,11 +64,10 @@ struct WorkerContext {
   std::string CallerOf(const http::RequestHead& head) const;
   // 422 for an input of this size that is over a limit, or whose result would be.
   std::optional<http::Problem> CheckSize(FrameSize size, int scale) const;
-  // Frames done per second over the last ten seconds or so.
-  double FramesPerSecond();
 
   const WorkerOptions options;
   metrics::Registry registry;
+  SpeedMeter speed;
   const WorkerMetrics metrics;
   UpscalerCache cache;
   Admission admission;
@@ -75,14 +75,6 @@ struct WorkerContext {
   BatchScheduler scheduler;
   std::atomic<LifeStage> stage{LifeStage::kStarting};
   const std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
-
- private:
-  int RetryAfterSeconds();
-
-  std::mutex rate_mutex_;
-  std::chrono::steady_clock::time_point rate_since_ = start;
-  double rate_frames_ = 0;
-  double rate_ = 0;
 };
 
 // What every answer with pixels says about them.

@@ -15,6 +15,7 @@ TEST_F(WorkerServerTest, AFullQueueRefusesBeforeTheBody) {
   options.queue_frames_max = 8;
   StartWorker(options);
   provider_->At(2).Hold();
+  server_->context().speed.Add(8, 32);  // a quarter of a frame per second
   const std::string png = Png(TestFrame(4, 4, 1));
   TestClient busy(server_->port());
   busy.Send(Form("/upscale_batch", std::vector<FormPart>(8, {"files", "a.png", png})));
@@ -24,7 +25,8 @@ TEST_F(WorkerServerTest, AFullQueueRefusesBeforeTheBody) {
       "POST /upscale HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n");
   const std::string refused = client.ReadAnswer();
   EXPECT_EQ(StatusOf(refused), 503);
-  EXPECT_NE(refused.find("Retry-After: "), std::string::npos);
+  EXPECT_NE(refused.find("Retry-After: 8\r\n"), std::string::npos)
+      << "a quarter of 8 frames: " << refused;
   EXPECT_EQ(Metric("octoscale_rejected_total{reason=\"queue_full\"}"), 1);
   provider_->At(2).LetGo();
   EXPECT_EQ(Zip(busy.ReadAll()).size(), 8u);
