@@ -29,8 +29,9 @@ int RunWorker(const WorkerFlags& flags) {
   StopSignals signals;  // before any thread
   auto provider = WorkerProviderOf(flags);
   if (!provider.ok()) return ReportFailure(provider.status());
-  std::function<void(const std::string&)> log;
-  if (!flags.quiet) log = [](const std::string& line) { PrintInfo(line); };
+  worker::WorkerLog log;
+  if (!flags.quiet) log.request = [](const std::string& line) { PrintInfo(line); };
+  log.failure = [](const std::string& line) { PrintError(line); };
   const worker::WorkerOptions options = WorkerOptionsOf(flags);
   auto server = worker::WorkerServer::Create(options, *provider, log);
   if (!server.ok()) return ReportFailure(server.status());

@@ -366,7 +366,7 @@ void BatchScheduler::Execute(Execution* execution) {
 
 Result<std::vector<Frame>> BatchScheduler::Compute(Execution* execution) {
   OCTO_ASSIGN_OR_RETURN(const std::shared_ptr<FrameUpscaler> upscaler,
-                        cache_->Get(execution->members[0].ticket.key));
+                        cache_->GetForRequest(execution->members[0].ticket.key));
   const bool merged = execution->members.size() > 1;
   std::vector<Frame> frames;
   for (Waiting& member : execution->members) {

@@ -338,12 +338,12 @@ TEST_F(BatchSchedulerTest, AMergedBatchIsBoundedInBytesOfResults) {
 
 TEST_F(BatchSchedulerTest, AMissingUpscalerIsItsTicketsError) {
   Start();
-  provider_->SetMakeError(NotFound("weights are gone"));
+  provider_->SetMakeError(NotFound("/models/weights.bin is gone"));
   Ticket ticket = Make("x", 8);
   ticket.key.scale = 3;
   Submit(std::move(ticket));
   ASSERT_TRUE(results_.Wait(1));
-  EXPECT_EQ(results_.code("x"), StatusCode::kNotFound);
+  EXPECT_EQ(results_.code("x"), StatusCode::kInternal) << "not the caller's mistake";
 }
 
 TEST_F(BatchSchedulerTest, WhatIsThrownIsItsTicketsError) {

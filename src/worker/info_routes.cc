@@ -117,7 +117,7 @@ class ModelHandler : public http::RequestHandler {
     if (resolved.problem) return http::ToResponse(*resolved.problem);
     context_->pool.Post([context = context_, model, key = resolved.key, exchange] {
       const Result<Response> answer = Guarded("describe the model", [&]() -> Result<Response> {
-        OCTO_RETURN_IF_ERROR(context->cache.Get(key).status());
+        OCTO_RETURN_IF_ERROR(context->cache.GetForRequest(key).status());
         return ModelInfo(*context, *model);
       });
       exchange->Send(answer.ok() ? *answer : http::ToResponse(http::ProblemOf(answer.status())));

@@ -22,8 +22,11 @@ const ServedModel* FindModel(const std::vector<ServedModel>& models, const std::
   return nullptr;
 }
 
-UpscalerCache::UpscalerCache(std::shared_ptr<UpscalerProvider> provider, int upscalers_max)
-    : provider_(std::move(provider)), upscalers_max_(static_cast<size_t>(upscalers_max)) {}
+UpscalerCache::UpscalerCache(std::shared_ptr<UpscalerProvider> provider, int upscalers_max,
+                             std::function<void(const std::string&)> log_failure)
+    : provider_(std::move(provider)),
+      upscalers_max_(static_cast<size_t>(upscalers_max)),
+      log_failure_(std::move(log_failure)) {}
 
 Result<std::shared_ptr<FrameUpscaler>> UpscalerCache::Get(const UpscalerKey& key) {
   {
@@ -45,6 +48,18 @@ Result<std::shared_ptr<FrameUpscaler>> UpscalerCache::Get(const UpscalerKey& key
   if (!made.ok()) entries_.erase(key);  // those who wait for it try for themselves
   made_.notify_all();
   return made;
+}
+
+Result<std::shared_ptr<FrameUpscaler>> UpscalerCache::GetForRequest(const UpscalerKey& key) {
+  auto upscaler = Get(key);
+  if (upscaler.ok()) return upscaler;
+  const Status status = upscaler.status();
+  const std::string what = key.model + " x" + std::to_string(key.scale);
+  if (log_failure_) log_failure_("loading " + what + ": " + status.message());
+  if (status.code() == StatusCode::kResourceExhausted) {
+    return ResourceExhausted("this worker has not enough memory to load " + what);
+  }
+  return Internal("this worker could not load " + what + "; its log says why");
 }
 
 Result<std::shared_ptr<FrameUpscaler>> UpscalerCache::MakeAndKeep(const UpscalerKey& key) {

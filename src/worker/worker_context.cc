@@ -72,10 +72,11 @@ metrics::Counter& WorkerMetrics::Rejected(const char* reason) const {
 }
 
 WorkerContext::WorkerContext(WorkerOptions worker_options,
-                             std::shared_ptr<UpscalerProvider> provider)
+                             std::shared_ptr<UpscalerProvider> provider,
+                             std::function<void(const std::string&)> log_failure)
     : options(std::move(worker_options)),
       metrics(&registry, &speed),
-      cache(std::move(provider), options.engines_max),
+      cache(std::move(provider), options.engines_max, std::move(log_failure)),
       admission({options.queue_frames_max, options.caller_frames_max, options.queue_bytes_max}),
       pool(options.codec_threads > 0 ? options.codec_threads : AvailableCores()),
       scheduler({options.batch_frames, 1, options.batch_delay_max, options.output_bytes_max},

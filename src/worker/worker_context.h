@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,7 +52,9 @@ class CodecTimer {
 
 // Thread-safe. Outlives all handlers.
 struct WorkerContext {
-  WorkerContext(WorkerOptions worker_options, std::shared_ptr<UpscalerProvider> provider);
+  // `log_failure`: as UpscalerCache.
+  WorkerContext(WorkerOptions worker_options, std::shared_ptr<UpscalerProvider> provider,
+                std::function<void(const std::string& line)> log_failure = {});
   ~WorkerContext();
 
   // A 503 unless the worker takes requests.

@@ -98,8 +98,7 @@ Result<http::ServerOptions> MakeServerOptions(const WorkerOptions& options) {
 }  // namespace
 
 Result<std::unique_ptr<WorkerServer>> WorkerServer::Create(
-    WorkerOptions options, std::shared_ptr<UpscalerProvider> provider,
-    std::function<void(const std::string& line)> log) {
+    WorkerOptions options, std::shared_ptr<UpscalerProvider> provider, WorkerLog log) {
   OCTO_RETURN_IF_ERROR(CheckOptions(options));
   RequestOptions defaults;
   defaults.scale = options.scale;
@@ -108,13 +107,14 @@ Result<std::unique_ptr<WorkerServer>> WorkerServer::Create(
   options.model = resolved.key.model;
   OCTO_ASSIGN_OR_RETURN(http::ServerOptions server_options, MakeServerOptions(options));
 
-  auto context = std::make_unique<WorkerContext>(std::move(options), std::move(provider));
+  auto context = std::make_unique<WorkerContext>(std::move(options), std::move(provider),
+                                                 std::move(log.failure));
   AddReaders(context.get(), &context->registry);
-  server_options.observer.on_exchange = [c = context.get(),
-                                         log](const http::ExchangeRecord& record) {
-    CountExchange(*c, record);
-    if (log) log(http::FormatExchange(record));
-  };
+  server_options.observer.on_exchange =
+      [c = context.get(), log = std::move(log.request)](const http::ExchangeRecord& record) {
+        CountExchange(*c, record);
+        if (log) log(http::FormatExchange(record));
+      };
   server_options.observer.on_refused = [c = context.get()](const char* reason) {
     c->metrics.Rejected(reason).Add();
   };

@@ -16,15 +16,20 @@
 
 namespace octoscale::worker {
 
+// Lines for the operator. Thread-safe; either may be empty.
+struct WorkerLog {
+  std::function<void(const std::string& line)> request;  // one for each
+  std::function<void(const std::string& line)> failure;  // what callers are not told
+};
+
 class WorkerServer {
  public:
-  // Binds the address; answers nothing yet. `log` gets one line for each request and must be
-  // thread-safe; may be empty. Errors: InvalidArgument (options that contradict each other or are
-  // out of range; a public address without token; model or scale not served), those of
+  // Binds the address; answers nothing yet. Errors: InvalidArgument (options that contradict each
+  // other or are out of range; a public address without token; model or scale not served), those of
   // http::Server::Create and BearerAuth::FromFile.
-  static Result<std::unique_ptr<WorkerServer>> Create(
-      WorkerOptions options, std::shared_ptr<UpscalerProvider> provider,
-      std::function<void(const std::string& line)> log);
+  static Result<std::unique_ptr<WorkerServer>> Create(WorkerOptions options,
+                                                      std::shared_ptr<UpscalerProvider> provider,
+                                                      WorkerLog log);
   ~WorkerServer();  // Stop()
 
   // Answers requests; loads and warms the default model up meanwhile, and calls `on_warm` (from a

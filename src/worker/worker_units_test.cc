@@ -243,6 +243,25 @@ TEST(UpscalerCacheTest, AFailureIsNotKept) {
   EXPECT_TRUE(cache.Get({"fake", 2, 0}).ok());
 }
 
+TEST(UpscalerCacheTest, AFailureToLoadIsNeverTheCallers) {
+  auto provider = std::make_shared<FakeProvider>();
+  std::string log;
+  UpscalerCache cache(provider, 2, [&](const std::string& line) { log += line; });
+  for (const auto& [error, expected] : std::vector<std::pair<Status, StatusCode>>{
+           {CorruptInput("/models/x.bin: damaged"), StatusCode::kInternal},
+           {NotFound("/models/x.bin: missing"), StatusCode::kInternal},
+           {IoError("/models/x.bin: unreadable"), StatusCode::kInternal},
+           {ResourceExhausted("/models/x.bin: large"), StatusCode::kResourceExhausted}}) {
+    provider->SetMakeError(error);
+    log.clear();
+    const Status status = cache.GetForRequest({"fake", 2, 0}).status();
+    EXPECT_EQ(status.code(), expected);
+    EXPECT_EQ(status.message().find("/models"), std::string::npos) << status.message();
+    EXPECT_EQ(log, "loading fake x2: " + error.message());
+    EXPECT_EQ(cache.Get({"fake", 2, 0}).status().code(), error.code()) << "the worker's own";
+  }
+}
+
 TEST(UpscalerCacheTest, WhatIsThrownIsAnErrorAndNotKept) {
   auto provider = std::make_shared<FakeProvider>();
   UpscalerCache cache(provider, 2);

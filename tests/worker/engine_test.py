@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import re
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -63,6 +65,33 @@ class EngineTest(unittest.TestCase):
         about = worker.get_json(f"/v2/models/{model}?scale=2")
         self.assertEqual(about["parameters"]["fingerprints"]["2"], fingerprint)
         self.assertEqual(answer[head:], b"".join(b"".join(rows) for _, _, rows in expected[:8]))
+
+    def test_weights_that_are_damaged_or_gone_are_our_failure(self):
+        source = self.models_folder()
+        with tempfile.TemporaryDirectory() as folder:
+            for scale in (3, 4):
+                for kind in ("param", "bin"):
+                    name = f"realesr-animevideov3-x{scale}.{kind}"
+                    shutil.copyfile(os.path.join(source, name), os.path.join(folder, name))
+            with Worker("--models-dir", folder, "--quiet", simulate_ms=None) as worker:
+                os.truncate(os.path.join(folder, "realesr-animevideov3-x3.bin"), 1000)
+                os.remove(os.path.join(folder, "realesr-animevideov3-x4.bin"))
+                for scale in (3, 4):
+                    for method, path, body in (("POST", f"/upscale?scale={scale}", make_png(4, 4)),
+                                               ("GET", f"/v2/models/realesr-animevideov3?scale={scale}", None)):
+                        status, _, answer = worker.request(method, path, body)
+                        self.assertEqual(status, 500, answer)
+                        self.assertIn(f"realesr-animevideov3 x{scale}", json.loads(answer)["detail"])
+                        self.assertNotIn(folder.encode(), answer)
+                worker.terminate()
+                code, errors = worker.wait()
+            self.assertEqual(code, 0)
+            for scale in (3, 4):
+                self.assertIn(os.path.join(folder, f"realesr-animevideov3-x{scale}.bin"), errors)
+
+    def models_folder(self):
+        done = subprocess.run([BINARY, "models", "list"], capture_output=True, timeout=WAIT_S, check=True)
+        return re.search(r"installed: [0-9, ]+ in (.*)", done.stdout.decode()).group(1)
 
 
 if __name__ == "__main__":
