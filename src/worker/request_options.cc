@@ -33,6 +33,17 @@ std::optional<Problem> SetOnce(std::optional<T>* field, T value, std::string_vie
   return std::nullopt;
 }
 
+// An engine of its own for every size would let one caller have engines loaded all the time.
+int PatchSizeStep(int patch_size) {
+  constexpr int kSteps[] = {32, 128, 512};
+  if (patch_size == 0) return 0;
+  int step = kSteps[0];
+  for (const int larger : kSteps) {
+    if (larger <= patch_size) step = larger;
+  }
+  return step;
+}
+
 }  // namespace
 
 std::optional<Problem> RequestOptions::Set(std::string_view name, std::string_view value) {
@@ -92,7 +103,7 @@ ResolvedOptions Resolve(const RequestOptions& request, const WorkerOptions& work
         422, "scale " + std::to_string(scale) + ": " + model->name + " has " + scales, "scale");
     return resolved;
   }
-  resolved.key = {model->name, scale, request.patch_size.value_or(0)};
+  resolved.key = {model->name, scale, PatchSizeStep(request.patch_size.value_or(0))};
   return resolved;
 }
 

@@ -23,7 +23,8 @@ struct RequestOptions {
   std::optional<http::Problem> Set(std::string_view name, std::string_view value);
 };
 
-// Fills in the worker's defaults. 422 for a model or scale that is not served, with those that are.
+// Fills in the worker's defaults; a patch size is rounded down to 32, 128 or 512. 422 for a model
+// or scale that is not served, with those that are.
 struct ResolvedOptions {
   UpscalerKey key;
   std::optional<http::Problem> problem;

@@ -15,7 +15,7 @@ namespace octoscale::worker {
 struct UpscalerKey {
   std::string model;  // canonical name
   int scale = 0;
-  int patch_size = 0;  // 0: automatic
+  int patch_size = 0;  // 0: automatic; of requests one of a few steps, see Resolve()
   auto operator<=>(const UpscalerKey&) const = default;
 };
 

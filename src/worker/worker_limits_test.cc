@@ -174,6 +174,33 @@ TEST_F(WorkerServerTest, IsNotReadyBeforeItsWarmUpAndFailsWithIt) {
   EXPECT_EQ(StatusOf(Get("/v2/health/ready")), 503);
 }
 
+TEST_F(WorkerServerTest, RotatingPatchSizesLoadsNoEngineAgainAndAgain) {
+  StartWorker();
+  const std::string png = Png(TestFrame(4, 4, 1));
+  const int before = provider_->made();
+  for (int i = 0; i < 3; ++i) {
+    for (const char* size : {"auto", "1", "2", "3", "64", "200", "256", "511", "600", "32768"}) {
+      EXPECT_EQ(StatusOf(Ask(Request(std::string("/upscale?patch_size=") + size, png, ""))), 200);
+    }
+  }
+  EXPECT_EQ(provider_->made(), before + 3) << "32, 128 and 512; automatic is there";
+}
+
+TEST_F(WorkerServerTest, ModelsThatCannotBeLoadedAreOurFailure) {
+  StartWorker();
+  const std::string png = Png(TestFrame(4, 4, 1));
+  for (const Status& error :
+       {CorruptInput("/models/x.bin: damaged"), NotFound("/models/x.bin: missing")}) {
+    provider_->SetMakeError(error);
+    for (const std::string& answer :
+         {Get("/v2/models/fake?scale=3"), Ask(Request("/upscale?scale=3", png, "")),
+          Ask(Infer(InferHeaderJson(1, 2, 2, 3), std::string(12, 'x')))}) {
+      EXPECT_EQ(StatusOf(answer), 500) << answer;
+      EXPECT_EQ(answer.find("/models/x.bin"), std::string::npos) << answer;
+    }
+  }
+}
+
 TEST_F(WorkerServerTest, SurvivesWhatLoadingAModelThrows) {
   StartWorker();
   const std::string png = Png(TestFrame(4, 4, 1));

@@ -94,6 +94,23 @@ TEST(RequestOptionsTest, ResolvesDefaultsAliasesAndScales) {
   EXPECT_EQ(key("../../etc/passwd", 0), "model");
 }
 
+TEST(RequestOptionsTest, PatchSizesAreRoundedToAFewSteps) {
+  const FakeProvider provider;
+  WorkerOptions worker;
+  worker.model = "fake";
+  const auto step = [&](const char* patch_size) {
+    RequestOptions options;
+    EXPECT_FALSE(options.Set("patch_size", patch_size));
+    return Resolve(options, worker, provider.models()).key.patch_size;
+  };
+  EXPECT_EQ(step("auto"), 0);
+  EXPECT_EQ(step("1"), 32);
+  EXPECT_EQ(step("127"), 32);
+  EXPECT_EQ(step("128"), 128);
+  EXPECT_EQ(step("511"), 128);
+  EXPECT_EQ(step("32768"), 512);
+}
+
 TEST(AdmissionTest, BoundsFramesBytesAndCallers) {
   Admission admission({10, 6, 1000});
   auto a = admission.Enter("a", 6, 100);
