@@ -324,11 +324,12 @@ void BatchScheduler::Fill(const std::vector<Caller*>& order, Execution* executio
 }
 
 void BatchScheduler::Execute(Execution* execution) {
-  const Clock::time_point start = execution->start;
   bool all_have_deadlines = true;
   Clock::time_point last_deadline = Clock::time_point::min();
   for (Waiting& member : execution->members) {
-    if (metrics_.queue_seconds) metrics_.queue_seconds->Observe(Seconds(start - member.since));
+    if (metrics_.queue_seconds && !member.again) {
+      metrics_.queue_seconds->Observe(Seconds(execution->start - member.since));
+    }
     all_have_deadlines = all_have_deadlines && member.ticket.deadline.has_value();
     last_deadline = std::max(last_deadline, member.ticket.deadline.value_or(last_deadline));
   }
@@ -339,15 +340,6 @@ void BatchScheduler::Execute(Execution* execution) {
   }
   Result<std::vector<Frame>> result =
       Guarded("compute the batch", [&] { return Compute(execution); });
-  const double seconds = Seconds(Clock::now() - start);
-  if (metrics_.inference_seconds) metrics_.inference_seconds->Observe(seconds);
-  if (metrics_.speed && result.ok()) {
-    metrics_.speed->Add(static_cast<double>(execution->frames), seconds);
-  }
-  if (metrics_.executions) metrics_.executions->Add();
-  if (metrics_.merged_executions && execution->members.size() > 1) {
-    metrics_.merged_executions->Add();
-  }
   {
     const std::lock_guard lock(shared_->mutex);
     std::erase(running_, execution);
@@ -356,6 +348,7 @@ void BatchScheduler::Execute(Execution* execution) {
     result = Internal("the upscaler returned " + std::to_string(result->size()) + " frames for " +
                       std::to_string(execution->frames));
   }
+  Count(*execution, result.ok());
   if (result.ok()) {
     Deliver(execution, std::move(*result));
   } else {
@@ -375,11 +368,27 @@ Result<std::vector<Frame>> BatchScheduler::Compute(Execution* execution) {
       frames.push_back(merged ? frame.Clone() : std::move(frame));
     }
   }
-  return upscaler->Upscale(std::move(frames), execution->cancel);
+  const Clock::time_point start = Clock::now();
+  auto upscaled = upscaler->Upscale(std::move(frames), execution->cancel);
+  execution->computing = Clock::now() - start;
+  return upscaled;
+}
+
+void BatchScheduler::Count(const Execution& execution, bool good) const {
+  if (!good) {
+    if (metrics_.failed_executions) metrics_.failed_executions->Add();
+    return;
+  }
+  const double frames = static_cast<double>(execution.frames);
+  const double seconds = Seconds(execution.computing);
+  if (metrics_.frames) metrics_.frames->Add(frames);
+  if (metrics_.executions) metrics_.executions->Add();
+  if (metrics_.merged_executions && execution.members.size() > 1) metrics_.merged_executions->Add();
+  if (metrics_.inference_seconds) metrics_.inference_seconds->Observe(seconds);
+  if (metrics_.speed) metrics_.speed->Add(frames, seconds);
 }
 
 void BatchScheduler::Deliver(Execution* execution, std::vector<Frame> frames) {
-  if (metrics_.frames) metrics_.frames->Add(static_cast<double>(frames.size()));
   auto next = frames.begin();
   for (Waiting& member : execution->members) {
     Ticket::Output output;
@@ -401,7 +410,7 @@ void BatchScheduler::Fail(Execution* execution, const Status& status) {
     return;
   }
   // One request's frame must not fail the others': each runs again by itself.
-  for (Waiting& member : execution->members) member.alone = true;
+  for (Waiting& member : execution->members) member.alone = member.again = true;
   Requeue(std::move(execution->members));
 }
 

@@ -61,10 +61,11 @@ struct SchedulerOptions {
 
 struct SchedulerMetrics {
   metrics::Counter* frames = nullptr;
-  metrics::Counter* executions = nullptr;
-  metrics::Counter* merged_executions = nullptr;  // with frames of several requests
-  metrics::Histogram* queue_seconds = nullptr;
-  metrics::Histogram* inference_seconds = nullptr;
+  metrics::Counter* executions = nullptr;           // that gave frames
+  metrics::Counter* failed_executions = nullptr;    // all others: errors, stopped ones
+  metrics::Counter* merged_executions = nullptr;    // of the former, with several requests' frames
+  metrics::Histogram* queue_seconds = nullptr;      // one for each ticket
+  metrics::Histogram* inference_seconds = nullptr;  // one for each of `executions`
   SpeedMeter* speed = nullptr;
 };
 
@@ -104,6 +105,7 @@ class BatchScheduler {
     Ticket ticket;
     Clock::time_point since;
     bool alone = false;  // not to be merged: full, of mixed sizes, or part of a failed merge
+    bool again = false;  // part of a failed merge
     double pixels = 0;   // of all frames
     uint64_t output_bytes = 0;
     std::optional<Clock::time_point> no_room_since;  // its turn came, but its results did not fit
@@ -123,6 +125,7 @@ class BatchScheduler {
     std::vector<Waiting> members;
     CancelToken cancel;
     Clock::time_point start;
+    Clock::duration computing{0};  // without loading
     size_t frames = 0;
     uint64_t output_bytes = 0;
   };
@@ -149,6 +152,7 @@ class BatchScheduler {
   void Fill(const std::vector<Caller*>& order, Execution* execution);
   void Execute(Execution* execution);
   Result<std::vector<Frame>> Compute(Execution* execution);
+  void Count(const Execution& execution, bool good) const;
   void Deliver(Execution* execution, std::vector<Frame> frames);
   void Fail(Execution* execution, const Status& status);
   void CancelUnwanted();

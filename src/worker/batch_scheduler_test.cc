@@ -62,9 +62,7 @@ class Results {
 
 class BatchSchedulerTest : public testing::Test {
  protected:
-  void Start(SchedulerOptions options = {}) {
-    scheduler_.emplace(options, &cache_, SchedulerMetrics{});
-  }
+  void Start(SchedulerOptions options = {}) { scheduler_.emplace(options, &cache_, metrics_); }
   // Frames are 4x4, and told apart by `seed`.
   Ticket Make(const std::string& label, int frames, const std::string& caller = "a",
               FrameSize size = {4, 4}) {
@@ -83,6 +81,8 @@ class BatchSchedulerTest : public testing::Test {
   FakeUpscaler& upscaler_ = provider_->At(2);
   UpscalerCache cache_{provider_, 4};
   Results results_;
+  metrics::Registry registry_;
+  SchedulerMetrics metrics_;
   int seed_ = 0;
   std::optional<BatchScheduler> scheduler_;  // stopped before what its callbacks use
 };
@@ -227,6 +227,38 @@ TEST_F(BatchSchedulerTest, ABadFrameFailsOnlyItsOwnRequest) {
   EXPECT_EQ(results_.code("1"), StatusCode::kInternal);
   EXPECT_EQ(results_.code("2"), StatusCode::kOk);
   EXPECT_EQ(upscaler_.batches(), (std::vector<size_t>{3, 1, 1, 1}));
+}
+
+TEST_F(BatchSchedulerTest, CountsGoodBatchesAndEachWaitOnce) {
+  metrics_.frames = &registry_.AddCounter("frames", "");
+  metrics_.executions = &registry_.AddCounter("executions", "");
+  metrics_.failed_executions = &registry_.AddCounter("failed", "");
+  metrics_.merged_executions = &registry_.AddCounter("merged", "");
+  metrics_.queue_seconds = &registry_.AddHistogram("queue", "", {1});
+  metrics_.inference_seconds = &registry_.AddHistogram("inference", "", {60});
+  SchedulerOptions options = LongDelay();
+  options.batch_frames = 3;
+  Start(options);
+  upscaler_.FailWhen([](const std::vector<Frame>& batch) {
+    return batch.size() > 1 ? Internal("only one at a time") : OkStatus();
+  });
+  for (int i = 0; i < 3; ++i) Submit(Make(std::to_string(i), 1));
+  ASSERT_TRUE(results_.Wait(3));
+  provider_->OnMake([] { std::this_thread::sleep_for(milliseconds(50)); });
+  Ticket loading = Make("loading", 3);
+  loading.key.scale = 3;
+  const double before = metrics_.inference_seconds->sum();
+  const auto start = std::chrono::steady_clock::now();
+  Submit(std::move(loading));
+  ASSERT_TRUE(results_.Wait(4));
+  const std::chrono::duration<double> all = std::chrono::steady_clock::now() - start;
+  EXPECT_LT(metrics_.inference_seconds->sum() - before, all.count() - 0.05) << "without loading";
+  EXPECT_EQ(metrics_.frames->value(), 6);
+  EXPECT_EQ(metrics_.executions->value(), 4);
+  EXPECT_EQ(metrics_.failed_executions->value(), 1);
+  EXPECT_EQ(metrics_.merged_executions->value(), 0) << "the merged one failed";
+  EXPECT_EQ(metrics_.queue_seconds->count(), 4u);
+  EXPECT_EQ(metrics_.inference_seconds->count(), 4u);
 }
 
 TEST_F(BatchSchedulerTest, ResultsThatNobodyTakesHoldTheQueueUp) {

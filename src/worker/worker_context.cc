@@ -15,14 +15,17 @@ SchedulerMetrics MakeSchedulerMetrics(metrics::Registry* r, SpeedMeter* speed) {
   m.speed = speed;
   m.frames = &r->AddCounter("octoscale_frames_total", "Frames upscaled.");
   m.executions = &r->AddCounter("octoscale_executions_total",
-                                "Batches run; frames / executions is the mean batch.");
+                                "Batches computed; frames / executions is the mean batch.");
+  m.failed_executions =
+      &r->AddCounter("octoscale_failed_executions_total", "Batches that failed or were stopped.");
   m.merged_executions = &r->AddCounter("octoscale_merged_executions_total",
                                        "Batches with frames of several requests.");
   m.queue_seconds = &r->AddHistogram("octoscale_queue_seconds",
                                      "Wait of a batch's parts from decoded to running.",
                                      metrics::SecondsBuckets());
-  m.inference_seconds = &r->AddHistogram("octoscale_inference_seconds", "Time of one batch.",
-                                         metrics::SecondsBuckets());
+  m.inference_seconds =
+      &r->AddHistogram("octoscale_inference_seconds", "Time of one batch, without loading a model.",
+                       metrics::SecondsBuckets());
   return m;
 }
 
