@@ -129,39 +129,45 @@ Status ImageHandler::OnPartEnd() {
 }
 
 std::optional<Response> ImageHandler::OnBody(std::span<const uint8_t> bytes) {
+  const std::optional<Problem> problem = TakeBody(bytes);
+  if (!problem) return std::nullopt;
+  const std::lock_guard lock(mutex_);
+  return EndWith(*problem);
+}
+
+std::optional<Problem> ImageHandler::TakeBody(std::span<const uint8_t> bytes) {
   if (!announced_) {
     if (bytes.size() > body_left_) {
       const uint64_t step = std::max<uint64_t>(kGrowStepBytes, bytes.size());
       const std::lock_guard lock(mutex_);
       const Refusal refusal = grant_->GrowBytes(step);
-      if (refusal != Refusal::kNone) return ToResponse(context_->Refuse(refusal));
+      if (refusal != Refusal::kNone) return context_->Refuse(refusal);
       body_left_ += step;
     }
     body_left_ -= bytes.size();
   }
   if (!multipart_) {
     if (file_.size() + bytes.size() > context_->options.part_bytes_max) {
-      return ToResponse(Problem::Make(
-          413,
-          "a picture may have " + std::to_string(context_->options.part_bytes_max) + " bytes"));
+      return Problem::Make(
+          413, "a picture may have " + std::to_string(context_->options.part_bytes_max) + " bytes");
     }
     file_.insert(file_.end(), bytes.begin(), bytes.end());
     return std::nullopt;
   }
   const Status status = multipart_->Feed(bytes);
   if (status.ok()) return std::nullopt;
-  const std::lock_guard lock(mutex_);
-  ended_ = true;
-  cancel_.Cancel();
-  if (stop_) return ToResponse(*stop_);
-  return ToResponse(
-      Problem::Make(status.code() == StatusCode::kResourceExhausted ? 413 : 400, status.message()));
+  if (stop_) return stop_;
+  return Problem::Make(status.code() == StatusCode::kResourceExhausted ? 413 : 400,
+                       status.message());
 }
 
 void ImageHandler::OnBodyEnd() {
   if (multipart_) {
     const Status status = multipart_->Finish();
-    if (!status.ok()) return exchange_->Send(ToResponse(Problem::Make(400, status.message())));
+    if (!status.ok()) {
+      const std::lock_guard lock(mutex_);
+      return exchange_->Send(EndWith(Problem::Make(400, status.message())));
+    }
   } else {
     PostDecode(0, std::exchange(file_, {}));
   }
@@ -250,10 +256,7 @@ void ImageHandler::Begin() {
     if (made.ok()) return StartJob(std::move(units));
     problem = http::ProblemOf(made);
   }
-  ended_ = true;
-  items_.clear();
-  grant_.reset();
-  exchange_->Send(ToResponse(*problem));
+  exchange_->Send(EndWith(*problem));
 }
 
 // A picture with alpha is two frames.

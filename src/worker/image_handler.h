@@ -38,6 +38,7 @@ class ImageHandler : public JobHandler {
 
   std::optional<http::Problem> CheckHead(const http::RequestHead& head);
   std::optional<http::Problem> StartBody(std::string_view content_type);
+  std::optional<http::Problem> TakeBody(std::span<const uint8_t> bytes);
   Status OnPart(http::PartHead head);
   Status OnPartData(std::span<const uint8_t> bytes);
   Status OnPartEnd();

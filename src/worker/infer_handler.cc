@@ -89,7 +89,10 @@ std::optional<Response> InferHandler::OnBody(std::span<const uint8_t> bytes) {
     header_.append(reinterpret_cast<const char*>(bytes.data()), take);
     bytes = bytes.subspan(take);
     if (header_.size() < header_bytes_) return std::nullopt;
-    if (auto problem = OnHeaderComplete()) return ToResponse(*problem);
+    if (auto problem = OnHeaderComplete()) {
+      const std::lock_guard lock(mutex_);
+      return EndWith(*problem);
+    }
   }
   const size_t frame_bytes = request_.frame_bytes();
   while (!bytes.empty()) {
@@ -119,7 +122,6 @@ void InferHandler::UnpackFrame(size_t index, ByteBuffer bytes) {
     unit.frames.push_back(FrameFromInterleaved(bytes.data(), stride, request_.size, request_.type));
     return OkStatus();
   });
-  if (!unpacked.ok()) return exchange_->Send(ToResponse(http::ProblemOf(unpacked)));
   unit.encode = [context = context_](std::vector<Frame> frames) -> Result<http::BodyPiece> {
     const CodecTimer timer(context->metrics, context->metrics.encode_seconds);
     const Frame& frame = frames[0];
@@ -131,6 +133,7 @@ void InferHandler::UnpackFrame(size_t index, ByteBuffer bytes) {
   const std::lock_guard lock(mutex_);
   --unpacking_;
   if (ended_) return;
+  if (!unpacked.ok()) return exchange_->Send(EndWith(http::ProblemOf(unpacked)));
   units_[index] = std::move(unit);
   if (body_complete_ && unpacking_ == 0) StartJob(std::move(units_));
 }

@@ -20,6 +20,14 @@ std::optional<http::Response> JobHandler::Enter(const http::RequestHead& head, i
   return std::nullopt;
 }
 
+http::Response JobHandler::EndWith(const http::Problem& problem) {
+  ended_ = true;
+  cancel_.Cancel();
+  DropInputs();
+  grant_.reset();
+  return http::ToResponse(problem);
+}
+
 void JobHandler::StartJob(std::vector<JobUnit> units) {
   uint64_t bytes = 0;
   for (const JobUnit& unit : units) {

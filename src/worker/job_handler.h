@@ -27,7 +27,11 @@ class JobHandler : public http::RequestHandler, public std::enable_shared_from_t
   // Admission, once the head is known to be good: `estimate` frames and `bytes` of body. Sets the
   // deadline of the request, if it has one. A refusal is to be returned from OnHead().
   std::optional<http::Response> Enter(const http::RequestHead& head, int estimate, uint64_t bytes);
-  // Computes `units` for key_. Requires the lock, all frames admitted.
+  // The one way out of a request that is refused after its head: nothing of it goes on, and what it
+  // was granted is given back. To be returned or sent. Requires the lock.
+  http::Response EndWith(const http::Problem& problem);
+  // Computes `units` for key_. Requires the lock, and all frames and bytes of the units admitted;
+  // what is admitted beyond them is given back.
   void StartJob(std::vector<JobUnit> units);
 
   // The job's sink; never two at a time.

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdio>
+#include <future>
 #include <stdexcept>
 
 #include "worker/server_fixture.h"
@@ -105,6 +107,34 @@ TEST_F(WorkerServerTest, EachRequestLimitIsHit) {
   EXPECT_EQ(StatusOf(Ask(Form("/upscale_batch", {part, part}))), 413) << "decoded bytes";
   const FormPart small{"files", "a.png", Png(TestFrame(4, 4, 1))};
   EXPECT_EQ(StatusOf(Ask(Form("/upscale_batch", {small, small, small, small}))), 413);
+}
+
+TEST_F(WorkerServerTest, ARefusedRequestIsDecodedNoFurther) {
+  WorkerOptions options = Options();
+  options.codec_threads = 1;
+  options.queue_bytes_max = options.body_bytes_max = 3 << 19;  // a body grows by 1 MiB at a time
+  StartWorker(options);
+  TaskPool& pool = server_->context().pool;
+  std::promise<void> go;
+  pool.Post([may_go = go.get_future().share()] { may_go.wait(); });
+  const FormPart part{"files", "a.png", Png(TestFrame(4, 4, 1))};
+  const std::string form = FormBody({part, part, {"files", "b.png", std::string(1'200'000, 'x')}});
+  const std::string type = "Content-Type: multipart/form-data; boundary=frontier\r\n";
+  const std::string without_end = form.substr(0, form.size() - 20);
+  EXPECT_EQ(StatusOf(Ask(Request("/upscale_batch", without_end, type))), 400);
+  char size[20];
+  std::snprintf(size, sizeof(size), "%zx", form.size());
+  EXPECT_EQ(
+      StatusOf(Ask("POST /upscale_batch HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" + type +
+                   "Transfer-Encoding: chunked\r\n\r\n" + size + "\r\n" + form + "\r\n0\r\n\r\n")),
+      503)
+      << "no memory for its second mebibyte";
+  EXPECT_TRUE(Empties()) << "although its pictures still wait for the decoder";
+  go.set_value();
+  std::promise<void> decoded;
+  pool.Post([&] { decoded.set_value(); });
+  decoded.get_future().wait();
+  EXPECT_EQ(Metric("octoscale_decode_seconds_count"), 0);
 }
 
 TEST_F(WorkerServerTest, ADeadlineStopsTheWork) {
