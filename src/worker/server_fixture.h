@@ -113,6 +113,14 @@ class WorkerServerTest : public ::testing::Test {
     const size_t at = text.find("\n" + name + " ");
     return at == std::string::npos ? -1 : std::atof(text.c_str() + at + name.size() + 2);
   }
+  // True once it does; a request is counted after its answer is out.
+  bool Exceeds(const std::string& name, double value) {
+    for (int i = 0; i < 4000; ++i) {
+      if (Metric(name) > value) return true;
+      std::this_thread::sleep_for(milliseconds(5));
+    }
+    return false;
+  }
   // True once all queues and buffers are empty again.
   bool Empties() {
     for (int i = 0; i < 4000; ++i) {

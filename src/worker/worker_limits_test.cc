@@ -168,25 +168,51 @@ TEST_F(WorkerServerTest, WhoLeavesStopsTheWork) {
   EXPECT_EQ(StatusOf(Ask(Request("/upscale", png, ""))), 200);
 }
 
-TEST_F(WorkerServerTest, OurFailuresAre500AndBreakAStartedAnswerOff) {
+TEST_F(WorkerServerTest, OurFailuresAre500) {
   StartWorker();
   const std::string png = Png(TestFrame(4, 4, 1));
   provider_->At(2).FailWhen([](const auto&) { return Internal("not finite"); });
   EXPECT_EQ(StatusOf(Ask(Request("/upscale", png, ""))), 500);
-  std::atomic<int> batches{0};
-  provider_->At(2).FailWhen([&](const auto&) {
-    return batches++ == 1 ? Internal("the second batch fails") : OkStatus();
-  });
-  TestClient client(server_->port());
-  client.Send(Form("/upscale_batch", std::vector<FormPart>(16, {"files", "a.png", png})));
-  const std::string answer = client.ReadAll();
-  if (StatusOf(answer) == 200) {
-    EXPECT_TRUE(Unchunk(BodyOf(answer)).empty());
-    EXPECT_TRUE(client.reset()) << "no clean end";
-  } else {
-    EXPECT_EQ(StatusOf(answer), 500) << "failed before the first byte went out";
-  }
+  EXPECT_EQ(StatusOf(Ask(Infer(InferHeaderJson(1, 2, 2), std::string(12, 'x')))), 500);
+  EXPECT_EQ(Metric("octoscale_failed_executions_total"), 2);
+  EXPECT_EQ(Metric("octoscale_executions_total"), 0);
+  EXPECT_EQ(Metric("octoscale_frames_total"), 0);
+  EXPECT_EQ(Metric("octoscale_inference_seconds_count"), 0);
   EXPECT_TRUE(Empties());
+}
+
+TEST_F(WorkerServerTest, AFailureInTheMiddleOfAnAnswerNeverEndsItCleanly) {
+  StartWorker();
+  const std::string png = Png(TestFrame(4, 4, 1));
+  const std::string tensor(16 * 8 * 8 * 3, 'x');
+  for (const std::string& request :
+       {Form("/upscale_batch", std::vector<FormPart>(16, {"files", "a.png", png})),
+        Infer(InferHeaderJson(16, 8, 8), tensor)}) {
+    std::promise<void> begun;
+    const std::shared_future<void> answer_begun = begun.get_future().share();
+    std::atomic<int> batches{0};
+    provider_->At(2).FailWhen([&, answer_begun](const auto&) {
+      if (batches++ == 0) return OkStatus();
+      answer_begun.wait();
+      return Internal("the second batch fails");
+    });
+    TestClient client(server_->port());
+    client.Send(request);
+    std::string answer = client.ReadSome(10);
+    begun.set_value();
+    answer += client.ReadAll();
+    EXPECT_EQ(StatusOf(answer), 200);
+    EXPECT_TRUE(client.reset()) << "no clean end";
+    const std::string body = BodyOf(answer);
+    if (answer.find("Transfer-Encoding: chunked") != std::string::npos) {
+      EXPECT_TRUE(Unchunk(body).empty());
+    } else {
+      const size_t at = answer.find("\r\nContent-Length: ");
+      ASSERT_NE(at, std::string::npos) << answer;
+      EXPECT_LT(body.size(), std::strtoul(answer.c_str() + at + 18, nullptr, 10));
+    }
+    EXPECT_TRUE(Empties());
+  }
 }
 
 TEST_F(WorkerServerTest, IsNotReadyBeforeItsWarmUpAndFailsWithIt) {

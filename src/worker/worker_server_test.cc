@@ -283,6 +283,49 @@ TEST_F(WorkerServerTest, TellsAboutItself) {
   EXPECT_EQ(json("/openapi.json")["openapi"].get<std::string>().substr(0, 2), "3.");
 }
 
+TEST_F(WorkerServerTest, ASingleFrameWaitsForOthersButNotForEver) {
+  WorkerOptions options = Options();
+  options.batch_delay_max = milliseconds(50);
+  StartWorker(options);
+  EXPECT_EQ(StatusOf(Ask(Request("/upscale", Png(TestFrame(4, 4, 1)), ""))), 200);
+  EXPECT_EQ(Metric("octoscale_executions_total"), 1);
+  EXPECT_EQ(Metric("octoscale_merged_executions_total"), 0);
+  EXPECT_GE(Metric("octoscale_queue_seconds_sum"), 0.05);
+}
+
+TEST_F(WorkerServerTest, CountsBytesSecondsAndMergedBatches) {
+  WorkerOptions options = Options();
+  options.batch_frames = 2;
+  options.batch_delay_max = std::chrono::minutes(10);  // one alone would wait for ever
+  StartWorker(options);
+  const std::vector<std::string> names = {"octoscale_received_bytes_total",
+                                          "octoscale_sent_bytes_total",
+                                          "octoscale_inference_seconds_count",
+                                          "octoscale_inference_seconds_sum",
+                                          "octoscale_codec_cpu_seconds_total",
+                                          "octoscale_merged_executions_total",
+                                          "octoscale_request_seconds_count{route=\"/upscale\"}",
+                                          "octoscale_request_seconds_sum{route=\"/upscale\"}"};
+  const std::string request = Request("/upscale", Png(TestFrame(64, 64, 1)), "");
+  std::map<std::string, double> before;
+  for (int round = 0; round < 2; ++round) {
+    TestClient a(server_->port());
+    TestClient b(server_->port());
+    a.Send(request);
+    b.Send(request);
+    const std::string answer = a.ReadAll();
+    EXPECT_EQ(StatusOf(answer), 200);
+    EXPECT_EQ(StatusOf(b.ReadAll()), 200);
+    for (const std::string& name : names) {
+      EXPECT_TRUE(Exceeds(name, before[name])) << name;
+      before[name] = Metric(name);
+    }
+    EXPECT_EQ(before["octoscale_merged_executions_total"], round + 1);
+    EXPECT_EQ(before["octoscale_inference_seconds_count"], round + 1);
+    EXPECT_GE(before["octoscale_sent_bytes_total"], 2 * (round + 1) * BodyOf(answer).size());
+  }
+}
+
 TEST_F(WorkerServerTest, CountsWhatItDoes) {
   StartWorker();
   const std::string png = Png(TestFrame(4, 4, 1));
