@@ -102,14 +102,23 @@ std::optional<Problem> FrontDesk::AnswerRepeated(const UpscaleRequest& request,
     case JobQueue::Joined::kUnknown:
       break;
   }
-  auto found = parts_.store->Find(request.task_id);
+  const auto found = Find(request.task_id);
   if (!found.ok()) return Problem::Make(503, found.status().message());
   if (!found->has_value()) return std::nullopt;
   if (!check(**found)) return other;
   *answered = true;
-  RefreshUrls(&**found);
   answer(**found);
   return std::nullopt;
+}
+
+Result<std::optional<JobRecord>> FrontDesk::Find(const std::string& id) const {
+  // In this order: a task is stored before the queue forgets it.
+  std::optional<JobRecord> job = parts_.queue->Unstored(id);
+  if (!job) {
+    OCTO_ASSIGN_OR_RETURN(job, parts_.store->Find(id));
+  }
+  if (job) RefreshUrls(&*job);
+  return job;
 }
 
 void FrontDesk::RefreshUrls(JobRecord* job) const {

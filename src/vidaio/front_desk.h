@@ -35,6 +35,10 @@ class FrontDesk {
   // (output_paths without remote_disabled; the task can't be stored).
   std::optional<http::Problem> Admit(const UpscaleRequest& request, JobQueue::Waiter answer);
 
+  // A task as it stands, with URLs that are good; nullopt: no such task is known. Errors: those of
+  // JobStore.
+  Result<std::optional<JobRecord>> Find(const std::string& id) const;
+
  private:
   std::optional<http::Problem> AnswerRepeated(const UpscaleRequest& request,
                                               const JobQueue::Waiter& answer, bool* answered);

@@ -4,6 +4,8 @@
 #include <exception>
 #include <utility>
 
+#include "base/clock.h"
+
 namespace octoscale {
 namespace {
 
@@ -12,6 +14,7 @@ constexpr size_t kWaitersMax = 64;  // of one task
 // Out of memory or threads.
 void GiveUp(JobRecord* job, const char* why) {
   job->state = JobState::kFailed;
+  job->finished_s = UnixSeconds();
   for (ClipRecord& clip : job->clips) {
     if (IsFinished(clip.state)) continue;
     clip.state = JobState::kFailed;
@@ -21,11 +24,13 @@ void GiveUp(JobRecord* job, const char* why) {
 
 }  // namespace
 
-JobQueue::JobQueue(int concurrent_max, int queue_max, Work work, OnFinished on_finished)
+JobQueue::JobQueue(int concurrent_max, int queue_max, Work work, OnFinished on_finished,
+                   Store store)
     : concurrent_max_(concurrent_max),
       queue_max_(queue_max),
       work_(std::move(work)),
-      on_finished_(std::move(on_finished)) {}
+      on_finished_(std::move(on_finished)),
+      store_(std::move(store)) {}
 
 JobQueue::~JobQueue() { Stop(); }
 
@@ -67,7 +72,7 @@ JobQueue::Joined JobQueue::Join(const std::string& id,
                                 bool* same) {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(id);
-  if (found == entries_.end()) return Joined::kUnknown;
+  if (found == entries_.end() || found->second.unstored) return Joined::kUnknown;
   *same = check(found->second.asked);
   if (!*same) return Joined::kYes;
   if (found->second.waiters.size() >= kWaitersMax) return Joined::kTooMany;
@@ -119,19 +124,63 @@ void JobQueue::Finish(const std::string& id, bool finished) {
     job = entry.job;
   }
   // Stored before the entry goes: a repeated task is found in one place or the other.
-  if (finished) on_finished_(job);
+  bool stored = true;
+  if (finished) {
+    on_finished_(job);
+    stored = TryToStore(job);
+  }
   {
     const std::lock_guard lock(mutex_);
-    waiters = std::move(entries_[id].waiters);
-    entries_.erase(id);
+    Entry& entry = entries_[id];
+    waiters = std::move(entry.waiters);
+    entry.unstored = !stored;
+    if (stored) entries_.erase(id);
   }
   idle_.notify_all();
   for (const Waiter& waiter : waiters) waiter(job);
 }
 
+bool JobQueue::TryToStore(const JobRecord& job) {
+  try {
+    return store_(job);
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+std::optional<JobRecord> JobQueue::Unstored(const std::string& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(id);
+  if (found == entries_.end() || !found->second.unstored) return std::nullopt;
+  return found->second.job;
+}
+
+size_t JobQueue::StoreAgain() {
+  std::vector<JobRecord> unstored;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, entry] : entries_) {
+      if (entry.unstored) unstored.push_back(entry.job);
+    }
+  }
+  size_t left = 0;
+  for (const JobRecord& job : unstored) {
+    if (!TryToStore(job)) {
+      ++left;
+      continue;
+    }
+    const std::lock_guard lock(mutex_);
+    entries_.erase(job.id);
+  }
+  return left;
+}
+
 bool JobQueue::WaitIdle(std::chrono::milliseconds timeout) {
   std::unique_lock lock(mutex_);
-  return idle_.wait_for(lock, timeout, [this] { return entries_.empty(); });
+  return idle_.wait_for(lock, timeout, [this] {
+    return std::all_of(entries_.begin(), entries_.end(),
+                       [](const auto& entry) { return entry.second.unstored; });
+  });
 }
 
 void JobQueue::Stop() {
@@ -143,6 +192,7 @@ void JobQueue::Stop() {
   wake_.notify_all();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  StoreAgain();
   std::map<std::string, Entry> left;
   {
     const std::lock_guard lock(mutex_);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -23,10 +24,12 @@ class JobQueue {
   using Waiter = std::function<void(const JobRecord&)>;
   // Does a task; false: it was stopped and is not finished.
   using Work = std::function<bool(JobRecord*, const CancelToken&)>;
-  // A finished task, with its numbers filled in and before anybody is told.
+  // A finished task, with its numbers filled in and before anybody is told; once for each.
   using OnFinished = std::function<void(const JobRecord&)>;
+  // Stores a finished task; false: it can't be stored now. StoreAgain() calls it again then.
+  using Store = std::function<bool(const JobRecord&)>;
 
-  JobQueue(int concurrent_max, int queue_max, Work work, OnFinished on_finished);
+  JobQueue(int concurrent_max, int queue_max, Work work, OnFinished on_finished, Store store);
   ~JobQueue();  // Stop()
   JobQueue(const JobQueue&) = delete;
   JobQueue& operator=(const JobQueue&) = delete;
@@ -43,11 +46,19 @@ class JobQueue {
   // Waits for a task that waits or runs; `check` sees what it asks for.
   Joined Join(const std::string& id, const std::function<bool(const JobRecord&)>& check,
               Waiter waiter, bool* same);
-  // What unfinished tasks ask for: their clips' inputs and results, their folders.
+  // What tasks ask for that are not finished, or not stored yet: their clips' inputs and results,
+  // their folders.
   std::vector<JobRecord> Asked() const;
 
+  // A finished task that could not be stored yet: nobody else knows how it ended.
+  std::optional<JobRecord> Unstored(const std::string& id) const;
+  // Tries to store those; how many are left. From one thread.
+  size_t StoreAgain();
+
+  // Whether every task is finished within `timeout`.
   bool WaitIdle(std::chrono::milliseconds timeout);
-  // Running tasks are cancelled, waiting ones stay undone; all waiters are told.
+  // Running tasks are cancelled, waiting ones stay undone; all waiters are told. Not while another
+  // thread is in StoreAgain().
   void Stop();
 
  private:
@@ -55,15 +66,18 @@ class JobQueue {
     JobRecord asked;  // as accepted; never changes
     JobRecord job;    // the worker's
     std::vector<Waiter> waiters;
+    bool unstored = false;  // finished: `job` says how, and nobody waits
   };
   void Loop();
   void Finish(const std::string& id, bool finished);
+  bool TryToStore(const JobRecord& job);
   QueueState StateLocked() const;
 
   const int concurrent_max_;
   const int queue_max_;
   const Work work_;
   const OnFinished on_finished_;
+  const Store store_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable idle_;

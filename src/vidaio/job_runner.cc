@@ -63,6 +63,7 @@ class JobRunner::Task {
   std::string InputOf(size_t i) const { return folder_ + "/" + std::to_string(i) + ".input"; }
   std::string ResultOf(size_t i) const { return folder_ + "/" + std::to_string(i) + ".mp4"; }
   bool Begin();
+  bool HasResult(size_t i) const;
   void StartDownloads();
   Result<std::string> WaitForInput(size_t i);
   void DoClip(size_t i);
@@ -108,10 +109,19 @@ bool JobRunner::Task::Begin() {
     status = Internal("given up: the service ended " + std::to_string(job_.attempts - 1) +
                       " times while it worked on this task");
   }
-  for (size_t i = 0; i < job_.clips.size() && !status.ok(); ++i) {
-    if (!IsFinished(job_.clips[i].state)) Close(i, status);
+  for (size_t i = 0; i < job_.clips.size(); ++i) {
+    ClipRecord& clip = job_.clips[i];
+    if (!status.ok() && !IsFinished(clip.state)) Close(i, status);
+    // Without its file the clip is made again.
+    if (clip.state == JobState::kUploading && !HasResult(i)) clip.state = JobState::kQueued;
   }
   return status.ok();
+}
+
+bool JobRunner::Task::HasResult(size_t i) const {
+  const ClipRecord& clip = job_.clips[i];
+  if (FileBytes(ResultOf(i)) == clip.bytes) return true;
+  return !clip.remote && FileBytes(clip.output) == clip.bytes;  // it has its name already
 }
 
 void JobRunner::Task::StartDownloads() {
@@ -229,9 +239,7 @@ void JobRunner::Task::StartPublishing(size_t i) {
 
 Status JobRunner::Task::Publish(size_t i) {
   const ClipRecord& clip = job_.clips[i];
-  if (FileBytes(ResultOf(i)) < 0 && FileBytes(clip.output) == clip.bytes) {
-    return OkStatus();  // an earlier process got as far as the new name
-  }
+  if (FileBytes(ResultOf(i)) < 0 && HasResult(i)) return OkStatus();
   return parts_.files->Publish(ResultOf(i), clip.output);
 }
 
@@ -285,8 +293,6 @@ bool JobRunner::Task::End() {
   }
   job_.state = in_state(JobState::kFailed) ? JobState::kFailed : JobState::kDone;
   job_.finished_s = UnixSeconds();
-  std::error_code ignored;
-  fs::remove_all(folder_, ignored);
   return true;
 }
 

@@ -39,10 +39,10 @@ class JobRunner {
 
   // Until every clip is done or failed, or `cancel`; each step is stored, so that a later call goes
   // on from there. Downloads and uploads run beside the computing. False: stopped, not finished.
+  // The end of a finished task is the caller's to store; its folder is needed until then.
   bool Run(JobRecord* job, const CancelToken& cancel);
 
  private:
-  struct Clip;
   class Task;
 
   const Parts parts_;

@@ -175,9 +175,20 @@ Status JobStore::Prepare() {
                       "; move the file away to start with an empty list of tasks");
 }
 
+Status JobStore::InTransaction(const std::function<Status()>& steps) {
+  OCTO_RETURN_IF_ERROR(Run("BEGIN IMMEDIATE"));
+  Status status = steps();
+  if (status.ok()) status = Run("COMMIT");
+  if (!status.ok()) static_cast<void>(Run("ROLLBACK"));
+  return status;
+}
+
 Status JobStore::Insert(const JobRecord& job) {
   const std::lock_guard lock(mutex_);
-  OCTO_RETURN_IF_ERROR(Run("BEGIN IMMEDIATE"));
+  return InTransaction([&] { return InsertRows(job); });
+}
+
+Status JobStore::InsertRows(const JobRecord& job) {
   Status status =
       Statement(*this,
                 "INSERT INTO jobs (id, folder, scale, model, codec, cq, state, attempts,"
@@ -216,13 +227,29 @@ Status JobStore::Insert(const JobRecord& job) {
                  .Bind(clip.bytes)
                  .Run();
   }
-  if (status.ok()) status = Run("COMMIT");
-  if (!status.ok()) static_cast<void>(Run("ROLLBACK"));
   return status;
 }
 
 Status JobStore::SaveJob(const JobRecord& job) {
   const std::lock_guard lock(mutex_);
+  return UpdateJob(job);
+}
+
+Status JobStore::SaveClip(const JobRecord& job, size_t index) {
+  const std::lock_guard lock(mutex_);
+  return UpdateClip(job, index);
+}
+
+Status JobStore::SaveAll(const JobRecord& job) {
+  const std::lock_guard lock(mutex_);
+  return InTransaction([&] {
+    Status status = UpdateJob(job);
+    for (size_t i = 0; status.ok() && i < job.clips.size(); ++i) status = UpdateClip(job, i);
+    return status;
+  });
+}
+
+Status JobStore::UpdateJob(const JobRecord& job) {
   return Statement(*this,
                    "UPDATE jobs SET state=?, attempts=?, active_tasks=?, queued_tasks=?, finished=?"
                    " WHERE id=?")
@@ -235,10 +262,9 @@ Status JobStore::SaveJob(const JobRecord& job) {
       .Run();
 }
 
-Status JobStore::SaveClip(const JobRecord& job, size_t index) {
+Status JobStore::UpdateClip(const JobRecord& job, size_t index) {
   const ClipRecord& clip = job.clips[index];
   const bool published = clip.state == JobState::kDone && !clip.remote;
-  const std::lock_guard lock(mutex_);
   return Statement(*this,
                    "UPDATE clips SET state=?, error=?, url=?, url_expires=?, bytes=?, published=?"
                    " WHERE job=? AND place=?")

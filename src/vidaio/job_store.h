@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -27,9 +28,11 @@ class JobStore {
   // AlreadyExists when there is a job of this id.
   Status Insert(const JobRecord& job);
   Result<std::optional<JobRecord>> Find(const std::string& id);
-  // Everything but what was asked.
+  // The task's own part of what changes, without its clips.
   Status SaveJob(const JobRecord& job);
   Status SaveClip(const JobRecord& job, size_t index);
+  // Both, of all clips: everything or nothing.
+  Status SaveAll(const JobRecord& job);
   // Neither done nor failed, the oldest first.
   Result<std::vector<JobRecord>> Unfinished();
 
@@ -53,6 +56,10 @@ class JobStore {
   JobStore(std::string path, void* database, int lock_fd);
   Status Prepare();
   Status Run(const char* sql);
+  Status InTransaction(const std::function<Status()>& steps);
+  Status InsertRows(const JobRecord& job);
+  Status UpdateJob(const JobRecord& job);
+  Status UpdateClip(const JobRecord& job, size_t index);
   Status ErrorOf(int code) const;
   Result<std::vector<JobRecord>> Load(const char* where, const std::string* id);
   Status LoadClips(JobRecord* job);

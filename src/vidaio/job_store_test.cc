@@ -106,6 +106,31 @@ TEST_F(JobStoreTest, PublishedResultsAndOldJobs) {
   EXPECT_TRUE(store->RecentSizes(10)->empty()) << "clips go with their job";
 }
 
+TEST_F(JobStoreTest, SaveAllKeepsTheTaskAndItsClipsTogether) {
+  const auto store = Open();
+  JobRecord job = Job("a");
+  ASSERT_TRUE(store->Insert(job).ok());
+  job.state = JobState::kFailed;
+  job.finished_s = 2000;
+  job.clips[0].state = JobState::kFailed;
+  job.clips[0].error = "no video";
+  job.clips[1].state = JobState::kDone;
+  job.clips[1].bytes = 5;
+  Sql("CREATE TRIGGER refuse BEFORE UPDATE ON clips WHEN NEW.place = 1"
+      " BEGIN SELECT RAISE(FAIL, 'refused'); END");
+  EXPECT_FALSE(store->SaveAll(job).ok());
+  EXPECT_EQ((*store->Find("a"))->state, JobState::kQueued);
+  EXPECT_EQ((*store->Find("a"))->clips[0].error, "");
+  Sql("DROP TRIGGER refuse");
+  ASSERT_TRUE(store->SaveAll(job).ok());
+  const JobRecord found = **store->Find("a");
+  EXPECT_EQ(found.state, JobState::kFailed);
+  EXPECT_EQ(found.finished_s, 2000);
+  EXPECT_EQ(found.clips[0].error, "no video");
+  EXPECT_EQ(found.clips[1].bytes, 5);
+  EXPECT_EQ(store->PublishedResults()->size(), 1u);
+}
+
 TEST_F(JobStoreTest, ASecondServiceIsRefused) {
   const auto store = Open();
   const Status second = JobStore::Open(path_).status();

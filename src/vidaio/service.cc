@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <condition_variable>
 #include <filesystem>
@@ -26,6 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::milliseconds kLastAnswers{2'000};
+constexpr std::chrono::milliseconds kStorePause{10'000};  // before a finished task is stored again
 
 Status MakePrivateFolder(const std::string& path) {
   std::error_code error;
@@ -68,6 +70,7 @@ class VidaioService::Impl {
  private:
   Result<std::unique_ptr<http::Server>> MakeServer(const std::string& listen);
   void OnFinished(const JobRecord& job);
+  bool Store(const JobRecord& job);
   ActiveFiles Active() const;
   void SweepLoop();
   void SweepOnce();
@@ -106,13 +109,13 @@ VidaioService::Impl::Impl(ServiceOptions options, SharedVolume volume,
       queue_(
           options_.concurrent_max, options_.queue_max,
           [this](JobRecord* job, const CancelToken& cancel) { return runner_.Run(job, cancel); },
-          [this](const JobRecord& job) { OnFinished(job); }),
+          [this](const JobRecord& job) { OnFinished(job); },
+          [this](const JobRecord& job) { return Store(job); }),
       desk_({&options_, &volume_, store_.get(), &queue_, s3_ ? &*s3_ : nullptr, storage_problem}) {
   context_.options = &options_;
   context_.desk = &desk_;
   context_.desk_thread = &desk_thread_;
   context_.queue = &queue_;
-  context_.store = store_.get();
   context_.metrics = &metrics_;
   context_.storage_problem = std::move(storage_problem);
   AddReaders();
@@ -169,8 +172,17 @@ void VidaioService::Impl::OnFinished(const JobRecord& job) {
       .AddCounter("octoscale_vidaio_tasks_total", "Tasks that ended.",
                   {{"result", std::string(JobStateName(job.state))}})
       .Add();
-  const Status saved = store_->SaveJob(job);
-  if (!saved.ok()) log_("task " + job.id + ": " + saved.message());
+}
+
+bool VidaioService::Impl::Store(const JobRecord& job) {
+  const Status saved = store_->SaveAll(job);
+  if (!saved.ok()) {
+    log_("task " + job.id + ": its end can't be stored and is kept in memory: " + saved.message());
+    return false;
+  }
+  std::error_code ignored;
+  fs::remove_all(JobFolder(volume_, job), ignored);
+  return true;
 }
 
 ActiveFiles VidaioService::Impl::Active() const {
@@ -199,12 +211,19 @@ void VidaioService::Impl::SweepOnce() {
 }
 
 void VidaioService::Impl::SweepLoop() {
+  using Clock = std::chrono::steady_clock;
+  const auto pause = std::min(options_.temp.interval, kStorePause);
+  Clock::time_point next_sweep = Clock::now();
   std::unique_lock lock(sweep_mutex_);
   while (!stopping_) {
     lock.unlock();
-    SweepOnce();
+    queue_.StoreAgain();
+    if (Clock::now() >= next_sweep) {
+      SweepOnce();
+      next_sweep = Clock::now() + options_.temp.interval;
+    }
     lock.lock();
-    sweep_wake_.wait_for(lock, options_.temp.interval, [this] { return stopping_; });
+    sweep_wake_.wait_for(lock, pause, [this] { return stopping_; });
   }
 }
 
@@ -239,6 +258,7 @@ void VidaioService::Impl::Stop() {
   context_.draining = true;
   sweep_wake_.notify_all();
   desk_thread_.Stop();
+  if (sweeper_.joinable()) sweeper_.join();
   queue_.Stop();
   // Callers whose tasks were stopped are told so before the connections close.
   for (http::Server* server : {server_.get(), older_server_.get()}) {
@@ -247,7 +267,6 @@ void VidaioService::Impl::Stop() {
     static_cast<void>(server->WaitDrained(kLastAnswers));
     server->Stop();
   }
-  if (sweeper_.joinable()) sweeper_.join();
 }
 
 Result<std::unique_ptr<VidaioService>> VidaioService::Create(

@@ -87,9 +87,9 @@ class LookHandler : public http::RequestHandler {
 
   std::optional<Response> OnHead(const RequestHead& head,
                                  std::shared_ptr<http::Exchange> exchange) override {
-    context_->desk_thread->Post([store = context_->store, exchange = std::move(exchange),
+    context_->desk_thread->Post([desk = context_->desk, exchange = std::move(exchange),
                                  id = std::string(head.PathParameter("id"))] {
-      const auto job = store->Find(id);
+      const auto job = desk->Find(id);
       if (!job.ok()) return exchange->Send(ToResponse(http::ProblemOf(job.status())));
       if (!job->has_value()) {
         return exchange->Send(ToResponse(Problem::Make(404, "no such task is known", "id")));

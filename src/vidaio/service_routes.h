@@ -18,7 +18,6 @@ struct ServiceContext {
   FrontDesk* desk = nullptr;
   TaskThread* desk_thread = nullptr;  // where the desk works: it reads disks
   JobQueue* queue = nullptr;
-  JobStore* store = nullptr;
   metrics::Registry* metrics = nullptr;
   std::string storage_problem;
   std::atomic<bool> draining{false};

@@ -5,29 +5,19 @@ import sqlite3
 import subprocess
 import threading
 import time
+import unittest
 
 from s3_server import S3Server
 from support import BINARY, WAIT_S, FileServer, Service, ServiceTest, main, make_clip
 
 
 class CrashTest(ServiceTest):
-    def post_and_forget(self, service, body):
-        """A request whose connection will break."""
-        def call():
-            try:
-                service.post(body)
-            except (OSError, ValueError):
-                pass
-        thread = threading.Thread(target=call)
-        thread.start()
-        self.addCleanup(thread.join)
-
     def test_kill_9_in_the_middle_and_a_restart_finishes_once(self):
         clips = [self.folders.clip("a.mp4", frames=4), self.folders.clip("b.mp4", frames=12)]
         body = {"video_paths": clips, "scale": 2, "task_id": "job"}
         flags = ("--segment-frames", "4")
         with Service(self.folders, *flags, simulate_ms=150) as service:
-            self.post_and_forget(service, body)
+            service.post_and_forget(body)
             first = self.folders.volume / "a_upscaled_2x.mp4"
             service.wait_until(lambda: service.get("/tasks/job")[0] == 200 and
                                service.get("/tasks/job")[1]["clips"][0]["state"] == "done")
@@ -55,7 +45,7 @@ class CrashTest(ServiceTest):
             body = {"video_paths": [files.url + "/c.mp4"], "scale": 2, "task_id": "up"}
             s3.faults = [WAIT_S / 10]
             with Service(self.folders, *allow, env=s3.env()) as service:
-                self.post_and_forget(service, body)
+                service.post_and_forget(body)
                 service.wait_until(lambda: s3.attempts == 1)
                 service.kill()
             # A network that would never end: only what is computed already can be sent.
@@ -67,7 +57,7 @@ class CrashTest(ServiceTest):
     def test_a_task_that_ended_the_process_three_times_is_given_up(self):
         clip = self.folders.clip(frames=2)
         with Service(self.folders, simulate_ms=3_000_000) as service:
-            self.post_and_forget(service, {"video_paths": [clip], "scale": 2, "task_id": "bomb"})
+            service.post_and_forget({"video_paths": [clip], "scale": 2, "task_id": "bomb"})
             service.wait_until(lambda: service.get("/queue")[1]["active_tasks"] == 1)
             service.wait_until(lambda: service.get("/tasks/bomb")[1]["state"] == "running")
             service.kill()
@@ -81,7 +71,7 @@ class CrashTest(ServiceTest):
     def test_an_input_that_went_away_is_named_after_the_restart(self):
         clip = self.folders.clip(frames=2)
         with Service(self.folders, simulate_ms=3_000_000) as service:
-            self.post_and_forget(service, {"video_paths": [clip], "scale": 2, "task_id": "gone"})
+            service.post_and_forget({"video_paths": [clip], "scale": 2, "task_id": "gone"})
             service.wait_until(lambda: service.get("/queue")[1]["active_tasks"] == 1)
             service.kill()
         os.remove(clip)
@@ -218,6 +208,97 @@ class TemporaryFilesTest(ServiceTest):
             service.wait_until(lambda: not os.path.exists(results[0]))
             time.sleep(0.3)
             self.assertTrue(os.path.exists(results[1]) and os.path.exists(results[2]))
+
+
+IN_A_NAMESPACE = ("unshare", "--map-root-user", "--mount")
+
+
+def may_mount():
+    return subprocess.run([*IN_A_NAMESPACE, "mount", "-t", "tmpfs", "none", "/mnt"], check=False,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
+
+class UnstoredTest(ServiceTest):
+    """The state folder takes nothing more while a result is uploaded."""
+
+    def setUp(self):
+        super().setUp()
+        source = make_clip(self.folders.root / "source.mp4", frames=3).read_bytes()
+        self.files = FileServer({"/c.mp4": source})
+        self.s3 = S3Server()
+        for server in (self.files, self.s3):
+            self.addCleanup(server.__exit__, None, None, None)
+        self.body = {"video_paths": [self.files.url + "/c.mp4"], "scale": 2, "task_id": "t"}
+
+    def service(self, **options):
+        return Service(self.folders, "--allow-host", f"127.0.0.1:{self.files.port}",
+                       "--temp-interval", "0.1", env=self.s3.env(), **options)
+
+    def answer_while_full(self, service, make_full):
+        answers = []
+        uploaded = threading.Event()
+        self.addCleanup(uploaded.set)
+        self.s3.faults = [uploaded]
+        caller = threading.Thread(target=lambda: answers.append(service.post(self.body)))
+        caller.start()
+        service.wait_until(lambda: self.s3.attempts == 1 and
+                           service.get("/tasks/t")[1]["state"] == "uploading")
+        make_full()
+        uploaded.set()
+        caller.join()
+        self.assertEqual((answers[0][0], answers[0][1]["success"]), (200, True), answers)
+        self.assertEqual(service.post(self.body), answers[0])
+        self.assertEqual(service.get("/tasks/t")[1]["answer"], answers[0][1])
+        self.assertEqual(service.get("/queue")[1]["total_pending"], 0)
+        self.assertEqual(len(self.folders.work()), 1, "its files stay as long as it is not stored")
+        service.wait_until(lambda: "can't be stored" in service.log())
+        return answers[0]
+
+    def test_the_end_of_a_task_is_stored_when_writing_works_again(self):
+        with self.service(restore_signals=False) as service:
+            log = self.folders.state / "vidaio.sqlite-wal"
+            answer = self.answer_while_full(service, lambda: service.limit_files(log.stat().st_size))
+            service.limit_files(None)
+            service.wait_until(lambda: self.folders.work() == [])
+            self.assertEqual(service.post(self.body), answer)
+            service.kill()
+        with self.service(simulate_ms=3_000_000) as service:
+            self.assertEqual(service.post(self.body), answer)
+            self.assertNotIn("going on", service.log())
+        self.assertEqual(self.s3.attempts, 1, "done once")
+
+    @unittest.skipUnless(may_mount(), "no file systems may be mounted here")
+    def test_the_end_of_a_task_is_stored_when_a_full_disk_has_room_again(self):
+        state = self.folders.state
+        state.mkdir()
+        mount = 'mount -t tmpfs -o size=1m none "$0" && exec "$@"'
+        with self.service(wrapper=(*IN_A_NAMESPACE, "sh", "-c", mount, state)) as service:
+            filler = f"/proc/{service.process.pid}/root{state}/filler"
+
+            def fill():
+                with self.assertRaisesRegex(OSError, "No space left"), open(filler, "wb", 0) as file:
+                    while True:
+                        file.write(b"x" * 4096)
+
+            answer = self.answer_while_full(service, fill)
+            self.assertEqual(service.upscale(self.folders.clip(), task_id="new")[0], 503)
+            os.remove(filler)
+            service.wait_until(lambda: self.folders.work() == [])
+            self.assertEqual(service.post(self.body), answer)
+
+    def test_a_result_that_is_gone_is_made_again(self):
+        with self.service() as service:
+            self.s3.faults = [threading.Event()]
+            self.addCleanup(self.s3.faults[0].set)
+            service.post_and_forget(self.body)
+            service.wait_until(lambda: self.s3.attempts == 1)
+            service.kill()
+        for result in (self.folders.volume / ".octoscale").glob("*/*.mp4"):
+            result.unlink()
+        with self.service() as service:
+            answer = service.wait_for_task("t")
+        self.assertTrue(answer["success"], answer)
+        self.assertEqual(len(self.s3.puts), 1)
 
 
 class FullDiskTest(ServiceTest):

@@ -8,10 +8,11 @@ import calendar
 import hashlib
 import hmac
 import re
+import threading
 import time
 import urllib.parse
 
-from support import QuietHandler, Server
+from support import WAIT_S, QuietHandler, Server
 
 ACCESS_KEY = "AKIDTEST"
 SECRET_KEY = "secret/with+signs"
@@ -23,7 +24,7 @@ EXPIRY_MAX_S = 604800
 
 class S3Server(Server):
     """`objects`: key -> bytes. `faults`: what happens to the next PUTs, one each: (status, code),
-    "drop", or a number of seconds to sleep first. `puts`: keys of accepted PUTs, in order."""
+    "drop", or what to wait for first, a number of seconds or an Event. `puts`: keys of accepted PUTs, in order."""
 
     def __init__(self, clock_ahead_s=0):
         self.objects = {}
@@ -156,6 +157,8 @@ class S3Handler(QuietHandler):
                 raise Refused(*fault)
             if isinstance(fault, (int, float)):
                 time.sleep(fault)
+            if isinstance(fault, threading.Event):
+                fault.wait(WAIT_S)
             if "Content-Length" not in self.headers:
                 raise Refused(411, "MissingContentLength")
             body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import pathlib
+import resource
 import select
 import shutil
 import signal
@@ -63,7 +64,8 @@ class Folders:
 class Service:
     """`octoscale serve` on a free loopback port with enlarged pixels. Ends with `with`."""
 
-    def __init__(self, folders, *flags, simulate_ms=0, env=None, older="none"):
+    def __init__(self, folders, *flags, simulate_ms=0, env=None, older="none", wrapper=(),
+                 **popen):
         clean = {k: v for k, v in os.environ.items()
                  if not k.startswith("MINER_STORAGE_") and k not in ("DISABLE_REMOTE_IO",)}
         args = [BINARY, "serve", "--api", "vidaio", "--listen", "127.0.0.1:0",
@@ -73,8 +75,9 @@ class Service:
             args += ["--simulate-ms-per-frame", simulate_ms]
         self.log_path = folders.root / f"log-{time.monotonic_ns()}"
         with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen([str(a) for a in args], stdout=subprocess.PIPE,
-                                            stderr=log, env={**clean, **(env or {})}, bufsize=0)
+            self.process = subprocess.Popen([str(a) for a in (*wrapper, *args)], bufsize=0,
+                                            stdout=subprocess.PIPE, stderr=log,
+                                            env={**clean, **(env or {})}, **popen)
         if not select.select([self.process.stdout], [], [], WAIT_S)[0]:
             raise AssertionError("the service doesn't start")
         line = self.process.stdout.readline()
@@ -83,6 +86,7 @@ class Service:
             raise AssertionError("the service ended: " + self.log())
         event = json.loads(line)
         self.port, self.older_port = event["port"], event["older_port"]
+        self.forgotten = []
 
     def log(self):
         return self.log_path.read_text(errors="replace")
@@ -105,6 +109,16 @@ class Service:
         status, _, text = self.request("POST", path, body, **options)
         return status, json.loads(text)
 
+    def post_and_forget(self, body):
+        """A request whose connection will break, at the latest when the service ends."""
+        def call():
+            try:
+                self.post(body)
+            except (OSError, ValueError, http.client.HTTPException):
+                pass
+        self.forgotten.append(threading.Thread(target=call))
+        self.forgotten[-1].start()
+
     def upscale(self, *paths, scale=2, **members):
         return self.post({"video_paths": [str(p) for p in paths], "scale": scale, **members})
 
@@ -124,6 +138,12 @@ class Service:
         self.wait_until(lambda: self.get("/tasks/" + task_id)[1]["answer"] is not None)
         return self.get("/tasks/" + task_id)[1]["answer"]
 
+    def limit_files(self, bytes_max):
+        """Writes beyond this size fail from now on; None: no limit. restore_signals must be False,
+        else SIGXFSZ ends the service."""
+        soft = resource.RLIM_INFINITY if bytes_max is None else bytes_max
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
+
     def kill(self):
         self.process.kill()
         self.process.wait()
@@ -139,6 +159,8 @@ class Service:
             self.process.kill()
         self.process.wait()
         self.process.stdout.close()
+        for thread in self.forgotten:
+            thread.join()
 
     def __enter__(self):
         return self
