@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <exception>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -41,6 +42,16 @@ ClipCodec CodecFor(const std::string& asked) {
   return asked.find("av1") != std::string::npos ? ClipCodec::kAv1 : ClipCodec::kHevc;
 }
 
+// What a step throws is the error of its clip alone.
+template <typename Step>
+Status Guarded(Step step) {
+  try {
+    return step();
+  } catch (const std::exception& error) {
+    return Internal(std::string("unexpected: ") + error.what());
+  }
+}
+
 }  // namespace
 
 std::string JobFolder(const SharedVolume& volume, const JobRecord& job) {
@@ -67,6 +78,7 @@ class JobRunner::Task {
   void StartDownloads();
   Result<std::string> WaitForInput(size_t i);
   void DoClip(size_t i);
+  Status MakeResult(size_t i);
   Status Upscale(size_t i, const std::string& input);
   Result<ClipReport> RunWithJournal(ClipJob clip);
   ClipJob MakeClip(size_t i, const std::string& input) const;
@@ -87,7 +99,7 @@ class JobRunner::Task {
   const CancelToken& cancel_;
   const std::string folder_;
   std::vector<std::future<Status>> downloads_ = std::vector<std::future<Status>>(job_.clips.size());
-  std::vector<std::future<void>> publishing_;
+  std::vector<std::future<void>> publishing_ = std::vector<std::future<void>>(job_.clips.size());
 };
 
 metrics::Histogram& JobRunner::Task::Seconds(const char* step) const {
@@ -225,16 +237,21 @@ Status JobRunner::Task::Upscale(size_t i, const std::string& input) {
 }
 
 void JobRunner::Task::DoClip(size_t i) {
-  if (job_.clips[i].state == JobState::kUploading) return StartPublishing(i);
-  const auto input = WaitForInput(i);
-  const Status status = input.ok() ? Upscale(i, *input) : input.status();
+  const Status status = Guarded([&] { return MakeResult(i); });
   if (status.ok()) return StartPublishing(i);
   Close(i, status);
 }
 
+Status JobRunner::Task::MakeResult(size_t i) {
+  if (job_.clips[i].state == JobState::kUploading) return OkStatus();  // an earlier process did
+  OCTO_ASSIGN_OR_RETURN(const std::string input, WaitForInput(i));
+  return Upscale(i, input);
+}
+
 void JobRunner::Task::StartPublishing(size_t i) {
-  publishing_.push_back(std::async(
-      std::launch::async, [this, i] { Close(i, job_.clips[i].remote ? Upload(i) : Publish(i)); }));
+  publishing_[i] = std::async(std::launch::async, [this, i] {
+    Close(i, Guarded([&] { return job_.clips[i].remote ? Upload(i) : Publish(i); }));
+  });
 }
 
 Status JobRunner::Task::Publish(size_t i) {
@@ -304,7 +321,9 @@ bool JobRunner::Task::Run() {
     }
     job_.state = JobState::kUploading;
     static_cast<void>(parts_.store->SaveJob(job_));
-    for (std::future<void>& step : publishing_) step.wait();
+    for (std::future<void>& step : publishing_) {
+      if (step.valid()) step.get();
+    }
     for (std::future<Status>& download : downloads_) {
       if (download.valid()) download.wait();
     }
