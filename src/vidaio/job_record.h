@@ -43,6 +43,7 @@ struct ClipRecord {
   std::string url;    // remote: presigned
   int64_t url_expires_s = 0;
   int64_t bytes = 0;  // of the result
+  int attempts = 0;   // how often the process died while it computed this clip, or may yet
 };
 
 struct JobRecord {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <exception>
 #include <filesystem>
+#include <future>
 #include <system_error>
 #include <utility>
 
@@ -62,8 +63,8 @@ std::string JobFolder(const SharedVolume& volume, const JobRecord& job) {
 class JobRunner::Task {
  public:
   Task(JobRunner& runner, JobRecord* job, const CancelToken& cancel)
-      : parts_(runner.parts_),
-        gate_(runner.gate_),
+      : runner_(runner),
+        parts_(runner.parts_),
         job_(*job),
         cancel_(cancel),
         folder_(JobFolder(*parts_.volume, *job)) {}
@@ -73,13 +74,14 @@ class JobRunner::Task {
  private:
   std::string InputOf(size_t i) const { return folder_ + "/" + std::to_string(i) + ".input"; }
   std::string ResultOf(size_t i) const { return folder_ + "/" + std::to_string(i) + ".mp4"; }
-  bool Begin();
+  void Begin();
   bool HasResult(size_t i) const;
   void StartDownloads();
   Result<std::string> WaitForInput(size_t i);
   void DoClip(size_t i);
   Status MakeResult(size_t i);
   Status Upscale(size_t i, const std::string& input);
+  Status BeginAttempt(size_t i);
   Result<ClipReport> RunWithJournal(ClipJob clip);
   ClipJob MakeClip(size_t i, const std::string& input) const;
   double DeadlineOf(size_t i) const;
@@ -93,8 +95,8 @@ class JobRunner::Task {
   void Log(const std::string& text) const { parts_.log("task " + job_.id + ": " + text); }
   metrics::Histogram& Seconds(const char* step) const;
 
+  JobRunner& runner_;
   const Parts& parts_;
-  EngineGate& gate_;
   JobRecord& job_;
   const CancelToken& cancel_;
   const std::string folder_;
@@ -108,7 +110,7 @@ metrics::Histogram& JobRunner::Task::Seconds(const char* step) const {
                                       {{"step", step}});
 }
 
-bool JobRunner::Task::Begin() {
+void JobRunner::Task::Begin() {
   ++job_.attempts;
   job_.state = JobState::kRunning;
   const Status saved = parts_.store->SaveJob(job_);
@@ -116,18 +118,11 @@ bool JobRunner::Task::Begin() {
   std::error_code error;
   fs::create_directories(folder_, error);
   fs::permissions(folder_, fs::perms::owner_all, error);
-  Status status;
-  if (job_.attempts > parts_.options->attempts_max) {
-    status = Internal("given up: the service ended " + std::to_string(job_.attempts - 1) +
-                      " times while it worked on this task");
-  }
   for (size_t i = 0; i < job_.clips.size(); ++i) {
     ClipRecord& clip = job_.clips[i];
-    if (!status.ok() && !IsFinished(clip.state)) Close(i, status);
     // Without its file the clip is made again.
     if (clip.state == JobState::kUploading && !HasResult(i)) clip.state = JobState::kQueued;
   }
-  return status.ok();
 }
 
 bool JobRunner::Task::HasResult(size_t i) const {
@@ -212,14 +207,13 @@ Status JobRunner::Task::Check(const ClipJob& clip) const {
 
 Status JobRunner::Task::Upscale(size_t i, const std::string& input) {
   ClipRecord& record = job_.clips[i];
+  OCTO_ASSIGN_OR_RETURN(const EngineGate::Pass pass, runner_.gate_.Enter(cancel_));
+  OCTO_RETURN_IF_ERROR(BeginAttempt(i));
   OCTO_ASSIGN_OR_RETURN(const MediaInfo info, ProbeMedia(input));
   OCTO_ASSIGN_OR_RETURN(const VidaioTask task, TaskForScale(job_.scale, info.video.size));
-  OCTO_ASSIGN_OR_RETURN(const EngineGate::Pass pass, gate_.Enter(cancel_));
   ClipJob clip = MakeClip(i, input);
   clip.task = task;
   OCTO_ASSIGN_OR_RETURN(clip.sizes_taken, parts_.store->RecentSizes(kRememberedSizes));
-  record.state = JobState::kRunning;
-  Save(i);
   OCTO_ASSIGN_OR_RETURN(const ClipReport report, RunWithJournal(clip));
   OCTO_RETURN_IF_ERROR(Check(clip));
   Seconds("upscale").Observe(report.seconds);
@@ -231,7 +225,22 @@ Status JobRunner::Task::Upscale(size_t i, const std::string& input) {
            ? ", " + std::to_string(report.video.frames_resumed) + " of them from an earlier run"
            : ""));
   record.bytes = FileBytes(clip.output);
+  record.attempts = 0;
   record.state = JobState::kUploading;
+  Save(i);
+  return OkStatus();
+}
+
+// Everything that looks into the clip comes after this: a crash there counts.
+Status JobRunner::Task::BeginAttempt(size_t i) {
+  ClipRecord& clip = job_.clips[i];
+  if (clip.attempts >= parts_.options->attempts_max) {
+    return Internal("given up: the service ended " + std::to_string(clip.attempts) +
+                    " times while it worked on this clip");
+  }
+  const std::lock_guard lock(runner_.attempts_mutex_);
+  if (!runner_.draining_) ++clip.attempts;
+  clip.state = JobState::kRunning;
   Save(i);
   return OkStatus();
 }
@@ -303,7 +312,6 @@ bool JobRunner::Task::End() {
   const bool all = std::all_of(job_.clips.begin(), job_.clips.end(),
                                [](const ClipRecord& clip) { return IsFinished(clip.state); });
   if (!all) {
-    --job_.attempts;  // only processes that died count
     job_.state = JobState::kQueued;
     static_cast<void>(parts_.store->SaveJob(job_));
     return false;
@@ -314,25 +322,32 @@ bool JobRunner::Task::End() {
 }
 
 bool JobRunner::Task::Run() {
-  if (Begin()) {
-    StartDownloads();
-    for (size_t i = 0; i < job_.clips.size(); ++i) {
-      if (!IsFinished(job_.clips[i].state)) DoClip(i);
-    }
-    job_.state = JobState::kUploading;
-    static_cast<void>(parts_.store->SaveJob(job_));
-    for (std::future<void>& step : publishing_) {
-      if (step.valid()) step.get();
-    }
-    for (std::future<Status>& download : downloads_) {
-      if (download.valid()) download.wait();
-    }
+  Begin();
+  StartDownloads();
+  for (size_t i = 0; i < job_.clips.size(); ++i) {
+    if (!IsFinished(job_.clips[i].state)) DoClip(i);
+  }
+  job_.state = JobState::kUploading;
+  static_cast<void>(parts_.store->SaveJob(job_));
+  for (std::future<void>& step : publishing_) {
+    if (step.valid()) step.get();
+  }
+  for (std::future<Status>& download : downloads_) {
+    if (download.valid()) download.wait();
   }
   return End();
 }
 
 bool JobRunner::Run(JobRecord* job, const CancelToken& cancel) {
   return Task(*this, job, cancel).Run();
+}
+
+void JobRunner::BeginDrain() {
+  const std::lock_guard lock(attempts_mutex_);
+  if (draining_) return;
+  draining_ = true;
+  const Status saved = parts_.store->UncountRunning();
+  if (!saved.ok()) parts_.log(saved.message());
 }
 
 }  // namespace octoscale

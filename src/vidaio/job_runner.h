@@ -2,8 +2,7 @@
 #pragma once
 
 #include <functional>
-#include <future>
-#include <optional>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -42,11 +41,16 @@ class JobRunner {
   // The end of a finished task is the caller's to store; its folder is needed until then.
   bool Run(JobRecord* job, const CancelToken& cancel);
 
+  // The process was told to end: however it does, that is no fault of the clip that is computed.
+  void BeginDrain();
+
  private:
   class Task;
 
   const Parts parts_;
   EngineGate gate_;
+  std::mutex attempts_mutex_;  // for the stored attempts of the clip in the gate
+  bool draining_ = false;
 };
 
 }  // namespace octoscale

@@ -12,7 +12,7 @@
 namespace octoscale {
 namespace {
 
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 constexpr int kApplicationId = 0x6f63746f;  // "octo"
 
 constexpr const char* kSchema =
@@ -28,11 +28,18 @@ constexpr const char* kSchema =
     " source TEXT NOT NULL, remote INTEGER NOT NULL, input TEXT NOT NULL, output TEXT NOT NULL,"
     " key TEXT NOT NULL, state INTEGER NOT NULL, error TEXT NOT NULL, url TEXT NOT NULL,"
     " url_expires INTEGER NOT NULL, bytes INTEGER NOT NULL,"
-    " published INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (job, place)) STRICT;"
+    " published INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,"
+    " PRIMARY KEY (job, place)) STRICT;"
     "CREATE INDEX jobs_by_state ON jobs(state);"
     "CREATE INDEX clips_by_output ON clips(output);"
-    "PRAGMA user_version = 1;"
+    "PRAGMA user_version = 2;"
     "PRAGMA application_id = 0x6f63746f;"
+    "COMMIT;";
+
+constexpr const char* kFromVersion1 =
+    "BEGIN IMMEDIATE;"
+    "ALTER TABLE clips ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;"
+    "PRAGMA user_version = 2;"
     "COMMIT;";
 
 sqlite3* Handle(void* database) { return static_cast<sqlite3*>(database); }
@@ -170,9 +177,11 @@ Status JobStore::Prepare() {
   if (empty) return Run(kSchema);
   Statement check(*this, "PRAGMA quick_check(1)");
   OCTO_ASSIGN_OR_RETURN(const bool row, check.Step());
-  if (row && check.Text(0) == "ok") return OkStatus();
-  return CorruptInput(path_ + " is damaged: " + (row ? check.Text(0) : "no answer") +
-                      "; move the file away to start with an empty list of tasks");
+  if (!row || check.Text(0) != "ok") {
+    return CorruptInput(path_ + " is damaged: " + (row ? check.Text(0) : "no answer") +
+                        "; move the file away to start with an empty list of tasks");
+  }
+  return version < kSchemaVersion ? Run(kFromVersion1) : OkStatus();
 }
 
 Status JobStore::InTransaction(const std::function<Status()>& steps) {
@@ -266,14 +275,15 @@ Status JobStore::UpdateClip(const JobRecord& job, size_t index) {
   const ClipRecord& clip = job.clips[index];
   const bool published = clip.state == JobState::kDone && !clip.remote;
   return Statement(*this,
-                   "UPDATE clips SET state=?, error=?, url=?, url_expires=?, bytes=?, published=?"
-                   " WHERE job=? AND place=?")
+                   "UPDATE clips SET state=?, error=?, url=?, url_expires=?, bytes=?, published=?,"
+                   " attempts=? WHERE job=? AND place=?")
       .Bind(static_cast<int64_t>(clip.state))
       .Bind(clip.error)
       .Bind(clip.url)
       .Bind(clip.url_expires_s)
       .Bind(clip.bytes)
       .Bind(published ? 1 : 0)
+      .Bind(clip.attempts)
       .Bind(job.id)
       .Bind(static_cast<int64_t>(index))
       .Run();
@@ -282,7 +292,7 @@ Status JobStore::UpdateClip(const JobRecord& job, size_t index) {
 Status JobStore::LoadClips(JobRecord* job) {
   Statement statement(*this,
                       "SELECT source, remote, input, output, key, state, error, url, url_expires,"
-                      " bytes FROM clips WHERE job=? ORDER BY place");
+                      " bytes, attempts FROM clips WHERE job=? ORDER BY place");
   statement.Bind(job->id);
   for (;;) {
     OCTO_ASSIGN_OR_RETURN(const bool row, statement.Step());
@@ -298,6 +308,7 @@ Status JobStore::LoadClips(JobRecord* job) {
     clip.url = statement.Text(7);
     clip.url_expires_s = statement.Integer(8);
     clip.bytes = statement.Integer(9);
+    clip.attempts = statement.Int(10);
     job->clips.push_back(std::move(clip));
   }
 }
@@ -338,6 +349,12 @@ Result<std::optional<JobRecord>> JobStore::Find(const std::string& id) {
   OCTO_ASSIGN_OR_RETURN(std::vector<JobRecord> jobs, Load("id=?", &id));
   if (jobs.empty()) return std::optional<JobRecord>();
   return std::optional<JobRecord>(std::move(jobs.front()));
+}
+
+Status JobStore::UncountRunning() {
+  const std::lock_guard lock(mutex_);
+  return Statement(*this, "UPDATE clips SET attempts=attempts-1 WHERE state=1 AND attempts>0")
+      .Run();
 }
 
 Result<std::vector<JobRecord>> JobStore::Unfinished() {

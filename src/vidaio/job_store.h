@@ -33,6 +33,8 @@ class JobStore {
   Status SaveClip(const JobRecord& job, size_t index);
   // Both, of all clips: everything or nothing.
   Status SaveAll(const JobRecord& job);
+  // Clips that are being computed have one attempt less.
+  Status UncountRunning();
   // Neither done nor failed, the oldest first.
   Result<std::vector<JobRecord>> Unfinished();
 

@@ -138,6 +138,36 @@ TEST_F(JobStoreTest, ASecondServiceIsRefused) {
   EXPECT_THAT(second.message(), HasSubstr("--state-dir"));
 }
 
+TEST_F(JobStoreTest, TasksOfTheFirstFormatAreTakenOver) {
+  {
+    const auto store = Open();
+    ASSERT_TRUE(store->Insert(Job("a")).ok());
+  }
+  Sql("ALTER TABLE clips DROP COLUMN attempts; PRAGMA user_version = 1");
+  for (int i = 0; i < 2; ++i) {  // the second time there is nothing to change
+    const auto store = Open();
+    ASSERT_NE(store, nullptr);
+    JobRecord job = store->Unfinished()->at(0);
+    EXPECT_EQ(job.clips[0].attempts, i);
+    job.clips[0].attempts = 1;
+    ASSERT_TRUE(store->SaveClip(job, 0).ok());
+  }
+}
+
+TEST_F(JobStoreTest, OnlyTheClipThatIsComputedLosesAnAttempt) {
+  const auto store = Open();
+  JobRecord job = Job("a", 3);
+  ASSERT_TRUE(store->Insert(job).ok());
+  job.clips[0].state = JobState::kRunning;
+  for (ClipRecord& clip : job.clips) clip.attempts = 2;
+  ASSERT_TRUE(store->SaveAll(job).ok());
+  ASSERT_TRUE(store->UncountRunning().ok());
+  const JobRecord found = **store->Find("a");
+  EXPECT_EQ(found.clips[0].attempts, 1);
+  EXPECT_EQ(found.clips[1].attempts, 2);
+  EXPECT_EQ(found.clips[2].attempts, 2);
+}
+
 TEST_F(JobStoreTest, OthersCannotReadIt) {
   const auto store = Open();
   struct stat info = {};
@@ -147,11 +177,11 @@ TEST_F(JobStoreTest, OthersCannotReadIt) {
 
 TEST_F(JobStoreTest, NewerForeignAndDamagedFilesAreNamed) {
   Open();
-  Sql("PRAGMA user_version = 2");
+  Sql("PRAGMA user_version = 3");
   Status status = JobStore::Open(path_).status();
   EXPECT_EQ(status.code(), StatusCode::kUnsupported);
   EXPECT_THAT(status.message(), HasSubstr("newer octoscale"));
-  Sql("PRAGMA user_version = 1; PRAGMA application_id = 7");
+  Sql("PRAGMA user_version = 2; PRAGMA application_id = 7");
   status = JobStore::Open(path_).status();
   EXPECT_EQ(status.code(), StatusCode::kUnsupported);
   EXPECT_THAT(status.message(), HasSubstr("another program"));

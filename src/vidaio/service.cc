@@ -162,6 +162,12 @@ Status VidaioService::Impl::Recover() {
   OCTO_ASSIGN_OR_RETURN(std::vector<JobRecord> jobs, store_->Unfinished());
   for (JobRecord& job : jobs) {
     log_("task " + job.id + ": accepted by an earlier service; going on with it");
+    job.state = JobState::kQueued;
+    for (ClipRecord& clip : job.clips) {
+      if (clip.state == JobState::kRunning) clip.state = JobState::kQueued;
+    }
+    const Status saved = store_->SaveAll(job);
+    if (!saved.ok()) log_("task " + job.id + ": " + saved.message());
     queue_.Push(std::move(job), nullptr);
   }
   return OkStatus();
@@ -235,6 +241,7 @@ void VidaioService::Impl::Start() {
 }
 
 void VidaioService::Impl::BeginDrain() {
+  runner_.BeginDrain();  // first: a second signal may come at once
   context_.draining = true;
   server_->BeginDrain();
   if (older_server_) older_server_->BeginDrain();
@@ -255,6 +262,8 @@ void VidaioService::Impl::Stop() {
     if (stopping_) return;
     stopping_ = true;
   }
+  // Before the start the database tells of an earlier process's crash, which does count.
+  if (sweeper_.joinable()) runner_.BeginDrain();
   context_.draining = true;
   sweep_wake_.notify_all();
   desk_thread_.Stop();

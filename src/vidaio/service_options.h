@@ -38,7 +38,7 @@ struct ServiceOptions {
   S3Options s3;
   TempFileRules temp;
   std::chrono::seconds jobs_kept{604'800};  // finished tasks can be asked for
-  int attempts_max = 3;                     // a task that ended the process so often has failed
+  int attempts_max = 3;                     // a clip that ended the process so often has failed
 
   ClipJob clip;  // engine and encoder; its input, output, task and deadline are set for each clip
   double deadline_seconds = 0;  // of a task, from its acceptance; 0: none

@@ -1,6 +1,7 @@
 """The service's life: crashes, restarts, drains, its database, its temporary files, a full disk."""
 
 import os
+import pathlib
 import sqlite3
 import subprocess
 import threading
@@ -54,19 +55,48 @@ class CrashTest(ServiceTest):
                 self.assertTrue(answer["success"], answer)
             self.assertEqual(files.hits, ["/c.mp4"], "downloaded once")
 
-    def test_a_task_that_ended_the_process_three_times_is_given_up(self):
-        clip = self.folders.clip(frames=2)
-        with Service(self.folders, simulate_ms=3_000_000) as service:
-            service.post_and_forget({"video_paths": [clip], "scale": 2, "task_id": "bomb"})
-            service.wait_until(lambda: service.get("/queue")[1]["active_tasks"] == 1)
-            service.wait_until(lambda: service.get("/tasks/bomb")[1]["state"] == "running")
-            service.kill()
-        with sqlite3.connect(self.folders.state / "vidaio.sqlite") as database:
-            self.assertEqual(database.execute("SELECT attempts FROM jobs").fetchall(), [(1,)])
-            database.execute("UPDATE jobs SET attempts = 3")
-        database.close()
+    def test_a_clip_that_ended_the_process_three_times_is_given_up_alone(self):
+        bad, good = self.folders.clip("bad.mp4", frames=2), self.folders.clip("good.mp4", frames=2)
+        with S3Server() as s3, FileServer({}) as files:
+            flags = ("--allow-host", f"127.0.0.1:{files.port}")
+            # A task beside it, whose download stalls.
+            beside = {"video_paths": [files.url + "/stall"], "scale": 2, "task_id": "beside"}
+            for starts in (1, 2, 3):
+                with Service(self.folders, *flags, env=s3.env(), simulate_ms=3_000_000) as service:
+                    if starts == 1:
+                        service.post_and_forget({"video_paths": [bad, good], "scale": 2, "task_id": "t"})
+                        service.post_and_forget(beside)
+                    service.wait_until(lambda n=starts: len(files.hits) == n)
+                    service.wait_until(lambda: service.clip_states("t") == ["running", "queued"])
+                    service.kill()
+                # A start that fails changes nothing.
+                failed = subprocess.run(
+                    [BINARY, "serve", "--listen", f"127.0.0.1:{files.port}", "--older-listen", "none",
+                     "--shared-volume", self.folders.volume, "--state-dir", self.folders.state],
+                    capture_output=True, timeout=WAIT_S, check=False)
+                self.assertIn(b"in use", failed.stderr)
+            files.files["/stall"] = pathlib.Path(good).read_bytes()
+            with Service(self.folders, *flags, env=s3.env()) as service:
+                answer = service.wait_for_task("t")
+                self.assertIn("given up: the service ended 3 times", answer["errors"][0])
+                self.assertEqual(answer["errors"][1], "")
+                answer = service.wait_for_task("beside")
+                self.assertTrue(answer["success"], answer)
+
+    def test_ends_that_were_asked_for_do_not_count(self):
+        body = {"video_paths": [self.folders.clip(frames=2)], "scale": 2, "task_id": "t"}
+        for starts in (1, 2, 3):
+            with Service(self.folders, simulate_ms=3_000_000) as service:
+                if starts == 1:
+                    service.post_and_forget(body)
+                service.wait_until(lambda: service.clip_states("t") == ["running"])
+                service.terminate()
+                service.wait_until(lambda: service.get("/health")[0] == 503)
+                service.terminate()
+                self.assertEqual(service.wait(), 130)
         with Service(self.folders) as service:
-            self.assertIn("given up", service.wait_for_task("bomb")["errors"][0])
+            answer = service.wait_for_task("t")
+        self.assertTrue(answer["success"], answer)
 
     def test_an_input_that_went_away_is_named_after_the_restart(self):
         clip = self.folders.clip(frames=2)

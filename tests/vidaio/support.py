@@ -144,6 +144,9 @@ class Service:
         soft = resource.RLIM_INFINITY if bytes_max is None else bytes_max
         resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
 
+    def clip_states(self, task_id):
+        return [clip["state"] for clip in self.get("/tasks/" + task_id)[1].get("clips", [])]
+
     def kill(self):
         self.process.kill()
         self.process.wait()
