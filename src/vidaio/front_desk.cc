@@ -139,16 +139,27 @@ std::optional<Problem> FrontDesk::MakeJob(const UpscaleRequest& request, JobReco
   job->codec = request.codec;
   job->cq = request.cq;
   job->created_s = UnixSeconds();
-  for (size_t i = 0; i < request.video_paths.size(); ++i) {
+  ActiveFiles active = FilesOf(parts_.queue->Asked(), *parts_.volume);
+  for (const std::string& path : request.video_paths) {
     ClipRecord clip;
-    clip.source = request.video_paths[i];
-    clip.remote = IsUrl(clip.source);
+    clip.source = path;
+    clip.remote = IsUrl(path);
     if (clip.remote) {
       MakeRemoteClip(*job, &clip);
-    } else if (auto problem = MakeLocalClip(request, i, *job, &clip)) {
+    } else if (auto problem = FindInput(active, &clip)) {
       return problem;
     }
     job->clips.push_back(std::move(clip));
+  }
+  // After all inputs are known: a result must not replace one that is still to be read.
+  for (const ClipRecord& clip : job->clips) {
+    if (!clip.remote) active.inputs[clip.input] = "the input " + clip.source;
+  }
+  for (size_t i = 0; i < job->clips.size(); ++i) {
+    if (job->clips[i].remote) continue;
+    const std::string wanted = request.output_paths.empty() ? "" : request.output_paths[i];
+    auto problem = PlaceResult(wanted, job->scale, &active, &job->clips[i]);
+    if (problem) return problem;
   }
   return std::nullopt;
 }
@@ -181,40 +192,41 @@ void FrontDesk::MakeRemoteClip(const JobRecord& job, ClipRecord* clip) const {
   }
 }
 
-bool FrontDesk::OutputTaken(const std::string& output, const std::string& place,
-                            const JobRecord& job) const {
-  const auto has = [&](const JobRecord& other) {
-    return std::any_of(other.clips.begin(), other.clips.end(), [&](const ClipRecord& clip) {
-      return !clip.remote && (clip.output == output || clip.input == place);
-    });
-  };
-  if (has(job)) return true;
-  const std::vector<JobRecord> others = parts_.queue->Asked();
-  return std::any_of(others.begin(), others.end(), has);
-}
-
-std::optional<Problem> FrontDesk::MakeLocalClip(const UpscaleRequest& request, size_t index,
-                                                const JobRecord& job, ClipRecord* clip) const {
-  const SharedVolume& volume = *parts_.volume;
-  auto input = volume.FindInput(clip->source);
+std::optional<Problem> FrontDesk::FindInput(const ActiveFiles& active, ClipRecord* clip) const {
+  auto input = parts_.volume->FindInput(clip->source);
   if (!input.ok()) return Refuse(input.status(), "video_paths");
   clip->input = std::move(*input);
-  if (!request.output_paths.empty()) {
-    const std::string& wanted = request.output_paths[index];
-    const auto place = volume.PlaceOutput(wanted);
-    if (!place.ok()) return Refuse(place.status(), "output_paths");
-    clip->output = wanted.front() == '/' ? wanted : volume.root() + "/" + wanted;
-    if (*place == clip->input || OutputTaken(clip->output, *place, job)) {
-      return Problem::Make(400, wanted + " is an input, or another result in progress",
-                           "output_paths");
-    }
-    return std::nullopt;
-  }
+  const auto result = active.results.find(clip->input);
+  if (result == active.results.end()) return std::nullopt;
+  return Problem::Make(
+      400,
+      clip->source + " will be replaced by " + result->second + "; ask again when that is done",
+      "video_paths");
+}
+
+std::optional<Problem> FrontDesk::PlaceResult(const std::string& wanted, int scale,
+                                              ActiveFiles* active, ClipRecord* clip) const {
+  const SharedVolume& volume = *parts_.volume;
   for (int number = 1;; ++number) {
-    clip->output = volume.root() + "/" + ResultName(StemOf(clip->source), job.scale, number);
-    const auto place = volume.PlaceOutput(clip->output);
-    if (!place.ok()) return Refuse(place.status(), "video_paths");
-    if (*place != clip->input && !OutputTaken(clip->output, *place, job)) return std::nullopt;
+    const std::string name =
+        wanted.empty() ? ResultName(StemOf(clip->source), scale, number) : wanted;
+    const auto place = volume.PlaceOutput(name);
+    if (!place.ok()) {
+      return Refuse(place.status(), wanted.empty() ? "video_paths" : "output_paths");
+    }
+    if (!active->Contains(*place)) {
+      clip->output = name.front() == '/' ? name : volume.root() + "/" + name;
+      active->results[*place] = "the result " + name + " of " + clip->source;
+      return std::nullopt;
+    }
+    if (wanted.empty()) continue;
+    const auto input = active->inputs.find(*place);
+    return Problem::Make(
+        400,
+        wanted + " is the same file as " +
+            (input != active->inputs.end() ? input->second : active->results[*place]) +
+            "; give another name",
+        "output_paths");
   }
 }
 

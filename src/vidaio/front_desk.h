@@ -9,6 +9,7 @@
 
 #include "http/handler.h"
 #include "http/problem.h"
+#include "vidaio/active_files.h"
 #include "vidaio/job_queue.h"
 #include "vidaio/job_store.h"
 #include "vidaio/s3_client.h"
@@ -43,11 +44,11 @@ class FrontDesk {
   std::optional<http::Problem> AnswerRepeated(const UpscaleRequest& request,
                                               const JobQueue::Waiter& answer, bool* answered);
   std::optional<http::Problem> MakeJob(const UpscaleRequest& request, JobRecord* job) const;
-  std::optional<http::Problem> MakeLocalClip(const UpscaleRequest& request, size_t index,
-                                             const JobRecord& job, ClipRecord* clip) const;
   void MakeRemoteClip(const JobRecord& job, ClipRecord* clip) const;
-  // Whether a task in progress, or `job` so far, has it as a result or as an input (at `place`).
-  bool OutputTaken(const std::string& output, const std::string& place, const JobRecord& job) const;
+  std::optional<http::Problem> FindInput(const ActiveFiles& active, ClipRecord* clip) const;
+  // Where the result of a local clip goes: to `wanted`, or if that is empty to a name that is free.
+  std::optional<http::Problem> PlaceResult(const std::string& wanted, int scale,
+                                           ActiveFiles* active, ClipRecord* clip) const;
   void RefreshUrls(JobRecord* job) const;
 
   const Parts parts_;

@@ -86,7 +86,7 @@ void ResultFiles::FindResults(const ActiveFiles& active, std::vector<Candidate>*
       continue;
     }
     const auto place = volume_.PlaceOutput(result.output);
-    const bool used = !place.ok() || active.paths.contains(*place);
+    const bool used = !place.ok() || active.Contains(*place);
     found->push_back(
         {result.output, static_cast<uint64_t>(result.bytes), info.st_mtime, used, false});
   }

@@ -5,21 +5,15 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
-#include <set>
 #include <string>
 
 #include "base/status.h"
+#include "vidaio/active_files.h"
 #include "vidaio/job_store.h"
 #include "vidaio/service_options.h"
 #include "vidaio/shared_volume.h"
 
 namespace octoscale {
-
-// Files and folders of tasks that are not finished.
-struct ActiveFiles {
-  std::set<std::string> folders;  // names in the work folder
-  std::set<std::string> paths;    // inputs and results, without links
-};
 
 // Thread-safe.
 class ResultFiles {

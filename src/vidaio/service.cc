@@ -71,7 +71,6 @@ class VidaioService::Impl {
   Result<std::unique_ptr<http::Server>> MakeServer(const std::string& listen);
   void OnFinished(const JobRecord& job);
   bool Store(const JobRecord& job);
-  ActiveFiles Active() const;
   void SweepLoop();
   void SweepOnce();
   void AddReaders();
@@ -191,23 +190,10 @@ bool VidaioService::Impl::Store(const JobRecord& job) {
   return true;
 }
 
-ActiveFiles VidaioService::Impl::Active() const {
-  ActiveFiles active;
-  for (const JobRecord& job : queue_.Asked()) {
-    active.folders.insert(job.folder);
-    for (const ClipRecord& clip : job.clips) {
-      if (clip.remote) continue;
-      active.paths.insert(clip.input);
-      const auto place = volume_.PlaceOutput(clip.output);
-      if (place.ok()) active.paths.insert(*place);
-    }
-  }
-  return active;
-}
-
 void VidaioService::Impl::SweepOnce() {
   const int64_t now = UnixSeconds();
-  const ResultFiles::Swept swept = files_.Sweep(now, [this] { return Active(); });
+  const ResultFiles::Swept swept =
+      files_.Sweep(now, [this] { return FilesOf(queue_.Asked(), volume_); });
   if (swept.files > 0) {
     log_("removed " + std::to_string(swept.files) + " old temporary files, " +
          std::to_string(swept.bytes) + " bytes");

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import subprocess
 
 from support import BINARY, HEIGHT, WAIT_S, WIDTH, Service, ServiceTest, at_once, main, make_clip, probe
@@ -120,6 +121,56 @@ class LocalClipTest(ServiceTest):
             code, answer = service.upscale("http://127.0.0.1:1/x.mp4")
             self.assertEqual((code, answer["success"]), (200, False))
             self.assertIn("disabled", answer["errors"][0])
+
+    def test_a_result_never_replaces_an_input(self):
+        first = self.folders.clip("a.mp4")
+        second = self.folders.clip("a_upscaled_2x.mp4", source="smptebars")
+        before = pathlib.Path(second).read_bytes()
+        with Service(self.folders) as service:
+            code, answer = service.upscale(first, second)
+        self.assertEqual((code, answer["success"]), (200, True), answer)
+        self.assertEqual([os.path.basename(p) for p in answer["output_paths"]],
+                         ["a_upscaled_2x_2.mp4", "a_upscaled_2x_upscaled_2x.mp4"])
+        for path in answer["output_paths"]:
+            self.assert_result(path)
+        self.assertEqual(pathlib.Path(second).read_bytes(), before)
+
+    def test_files_that_tasks_in_progress_use(self):
+        clip = self.folders.clip("a.mp4")
+        other = self.folders.clip("a_upscaled_2x.mp4")
+        with Service(self.folders, env={"DISABLE_REMOTE_IO": "true"}, simulate_ms=3_000_000) as service:
+            service.post_and_forget({"video_paths": [clip], "scale": 2, "task_id": "first"})
+            service.wait_until(lambda: service.clip_states("first") == ["running"])
+            code, problem = service.upscale(other)
+            self.assertEqual(code, 400, problem)
+            self.assertIn(f"{other} will be replaced by the result {other} of the task first",
+                          problem["detail"])
+            os.symlink(".", self.folders.volume / "here")
+            for wanted, use in [("a.mp4", f"the input {clip} of the task first"),
+                                ("here/a.mp4", f"the input {clip} of the task first"),
+                                (".//a_upscaled_2x.mp4", f"the result {other} of the task first")]:
+                with self.subTest(wanted=wanted):
+                    code, problem = service.upscale(self.folders.clip("b.mp4"), output_paths=[wanted])
+                    self.assertEqual(code, 400, problem)
+                    self.assertIn(f"{wanted} is the same file as {use}", problem["detail"])
+
+    def test_one_file_for_two_results(self):
+        clips = [self.folders.clip("a.mp4"), self.folders.clip("b.mp4")]
+        (self.folders.volume / "out").mkdir()
+        os.symlink("out", self.folders.volume / "link")
+        with Service(self.folders, env={"DISABLE_REMOTE_IO": "true"}) as service:
+            for outputs in (["out/x.mp4", "out/x.mp4"], ["out/x.mp4", "out//x.mp4"],
+                            ["out/x.mp4", "link/x.mp4"],
+                            [str(self.folders.volume / "out/x.mp4"), "./out/x.mp4"]):
+                with self.subTest(outputs=outputs):
+                    code, problem = service.upscale(*clips, output_paths=outputs)
+                    self.assertEqual(code, 400, problem)
+                    self.assertIn(f"{outputs[1]} is the same file as the result {outputs[0]} of {clips[0]}",
+                                  problem["detail"])
+            code, problem = service.upscale(*clips, output_paths=["b.mp4", "out/x.mp4"])
+            self.assertEqual(code, 400, problem)
+            self.assertIn(f"b.mp4 is the same file as the input {clips[1]}", problem["detail"])
+            self.assertEqual(service.get("/queue")[1]["total_pending"], 0)
 
     def test_a_pipe_of_models_and_codecs_is_taken(self):
         clip = self.folders.clip()
