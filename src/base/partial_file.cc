@@ -10,6 +10,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/sync.h"
+
 namespace octoscale {
 namespace {
 
@@ -35,16 +37,6 @@ std::string DirectoryOf(const std::string& path) {
 }
 
 std::string NameOf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
-
-Status SyncPath(const std::string& path, int flags) {
-  const int fd = open(path.c_str(), flags | O_CLOEXEC);
-  if (fd < 0) return ErrnoStatus(errno, path);
-  const int error = fsync(fd) == 0 ? 0 : errno;
-  close(fd);
-  // Some file systems can't sync directories; that is not the file's fault.
-  if (error != 0 && error != EINVAL) return ErrnoStatus(error, path);
-  return OkStatus();
-}
 
 }  // namespace
 
@@ -94,7 +86,7 @@ Status PartialFile::Commit(bool overwrite) {
   OCTO_RETURN_IF_ERROR(SyncPath(path_, O_RDONLY));
   OCTO_RETURN_IF_ERROR(MoveFile(path_, final_path_, overwrite));
   path_.clear();
-  return SyncPath(DirectoryOf(final_path_), O_RDONLY | O_DIRECTORY);
+  return SyncDirectoryOf(final_path_);
 }
 
 Status CheckOutputPath(const std::string& input_path, const std::string& output_path,

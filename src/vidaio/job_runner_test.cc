@@ -1,11 +1,14 @@
 #include "vidaio/job_runner.h"
 
+#include <sys/stat.h>
+
 #include <filesystem>
 #include <stdexcept>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "pipeline/test_upscalers.h"
+#include "vidaio/fsync_hook.h"
 #include "video/test_media.h"
 
 namespace octoscale {
@@ -67,6 +70,22 @@ TEST_F(JobRunnerTest, WhatOneClipThrowsIsItsErrorAlone) {
   EXPECT_EQ(job.clips[1].state, JobState::kDone);
   EXPECT_TRUE(std::filesystem::exists(job.clips[1].output));
   EXPECT_THAT((*store_->Find("t"))->clips[0].error, HasSubstr("no memory")) << "stored, too";
+}
+
+TEST_F(JobRunnerTest, WhatPublishingThrowsIsTheClipsError) {
+  JobRecord job = Accept({"a"});
+  // The result has its name, and its folder is about to be synced.
+  const FsyncHook hook([&job](int descriptor) {
+    struct stat info = {};
+    const bool folder = fstat(descriptor, &info) == 0 && S_ISDIR(info.st_mode);
+    if (folder && std::filesystem::exists(job.clips[0].output)) {
+      throw std::runtime_error("no memory");
+    }
+  });
+  ASSERT_TRUE(Run(&job))
+      << "else it is done again after a restart, and asked for in vain until then";
+  EXPECT_EQ(job.state, JobState::kFailed);
+  EXPECT_THAT(job.clips[0].error, HasSubstr("a.mp4: unexpected: no memory"));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/partial_file.h"
+#include "base/sync.h"
 
 namespace octoscale {
 namespace {
@@ -57,7 +58,7 @@ Status ResultFiles::Publish(const std::string& finished, const std::string& outp
   const std::lock_guard lock(mutex_);
   OCTO_ASSIGN_OR_RETURN(const std::string place, volume_.PlaceOutput(output));
   OCTO_RETURN_IF_ERROR(store_.ForgetResult(output));
-  if (rename(finished.c_str(), place.c_str()) == 0) return OkStatus();
+  if (rename(finished.c_str(), place.c_str()) == 0) return SyncDirectoryOf(place);
   if (errno == EXDEV) return CopyAndRemove(finished, place);
   return ErrnoStatus(errno, place);
 }

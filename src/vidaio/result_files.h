@@ -21,7 +21,8 @@ class ResultFiles {
   ResultFiles(const SharedVolume& volume, JobStore& store, const TempFileRules& rules)
       : volume_(volume), store_(store), rules_(rules) {}
 
-  // Moves a complete file to where a clip's result goes, in place of what is there.
+  // Moves a complete file to where a clip's result goes, in place of what is there; durable when it
+  // returns.
   // Errors: InvalidArgument (the place is gone or leads outside now), IoError, ResourceExhausted.
   Status Publish(const std::string& finished, const std::string& output);
 
