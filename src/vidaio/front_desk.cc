@@ -44,14 +44,14 @@ Problem Refuse(const Status& status, const char* part) {
 
 }  // namespace
 
-std::optional<Problem> FrontDesk::Admit(const UpscaleRequest& request, JobQueue::Waiter answer) {
+std::optional<Problem> FrontDesk::Admit(const UpscaleRequest& request, JobQueue::Waiter caller) {
   if (!request.output_paths.empty() && !parts_.options->remote_disabled) {
     return Problem::Make(503,
                          "output_paths is for local use only; start with DISABLE_REMOTE_IO=true",
                          "output_paths");
   }
   bool answered = false;
-  if (auto problem = AnswerRepeated(request, answer, &answered); problem || answered)
+  if (auto problem = AnswerRepeated(request, caller, &answered); problem || answered)
     return problem;
   const QueueState queue = parts_.queue->state();
   if (queue.capacity_remaining() == 0) {
@@ -77,22 +77,22 @@ std::optional<Problem> FrontDesk::Admit(const UpscaleRequest& request, JobQueue:
     return Problem::Make(503, "the task can't be stored: " + stored.message());
   }
   if (nothing_to_do) {
-    answer(job);
+    caller.answer(job);
   } else {
-    parts_.queue->Push(std::move(job), std::move(answer));
+    parts_.queue->Push(std::move(job), std::move(caller));
   }
   return std::nullopt;
 }
 
 std::optional<Problem> FrontDesk::AnswerRepeated(const UpscaleRequest& request,
-                                                 const JobQueue::Waiter& answer, bool* answered) {
+                                                 const JobQueue::Waiter& caller, bool* answered) {
   if (request.task_id.empty()) return std::nullopt;
   const Problem other = Problem::Make(
       409, "the task " + request.task_id + " is known and asks for other clips or another scale",
       "task_id");
   const auto check = [&request](const JobRecord& job) { return AsksTheSame(request, job); };
   bool same = false;
-  switch (parts_.queue->Join(request.task_id, check, answer, &same)) {
+  switch (parts_.queue->Join(request.task_id, check, caller, &same)) {
     case JobQueue::Joined::kTooMany:
       return Problem::Make(429, "too many callers wait for the task " + request.task_id);
     case JobQueue::Joined::kYes:
@@ -107,7 +107,7 @@ std::optional<Problem> FrontDesk::AnswerRepeated(const UpscaleRequest& request,
   if (!found->has_value()) return std::nullopt;
   if (!check(**found)) return other;
   *answered = true;
-  answer(**found);
+  caller.answer(**found);
   return std::nullopt;
 }
 

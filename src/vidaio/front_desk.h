@@ -31,10 +31,10 @@ class FrontDesk {
   };
   explicit FrontDesk(Parts parts) : parts_(std::move(parts)) {}
 
-  // Calls `answer` once with the finished task, now or later from another thread; or returns why
+  // Answers `caller` once with the finished task, now or later from another thread; or returns why
   // not: 400 (a path), 409 (the id of a task that asks for something else), 429 (full), 503
   // (output_paths without remote_disabled; the task can't be stored).
-  std::optional<http::Problem> Admit(const UpscaleRequest& request, JobQueue::Waiter answer);
+  std::optional<http::Problem> Admit(const UpscaleRequest& request, JobQueue::Waiter caller);
 
   // A task as it stands, with URLs that are good; nullopt: no such task is known. Errors: those of
   // JobStore.
@@ -42,7 +42,7 @@ class FrontDesk {
 
  private:
   std::optional<http::Problem> AnswerRepeated(const UpscaleRequest& request,
-                                              const JobQueue::Waiter& answer, bool* answered);
+                                              const JobQueue::Waiter& caller, bool* answered);
   std::optional<http::Problem> MakeJob(const UpscaleRequest& request, JobRecord* job) const;
   void MakeRemoteClip(const JobRecord& job, ClipRecord* clip) const;
   std::optional<http::Problem> FindInput(const ActiveFiles& active, ClipRecord* clip) const;

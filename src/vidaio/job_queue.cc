@@ -62,7 +62,7 @@ void JobQueue::Push(JobRecord job, Waiter waiter) {
     Entry& entry = entries_[id];
     entry.asked = job;
     entry.job = std::move(job);
-    if (waiter) entry.waiters.push_back(std::move(waiter));
+    if (waiter.answer) entry.waiters.push_back(std::move(waiter));
   }
   wake_.notify_one();
 }
@@ -75,8 +75,10 @@ JobQueue::Joined JobQueue::Join(const std::string& id,
   if (found == entries_.end() || found->second.unstored) return Joined::kUnknown;
   *same = check(found->second.asked);
   if (!*same) return Joined::kYes;
-  if (found->second.waiters.size() >= kWaitersMax) return Joined::kTooMany;
-  found->second.waiters.push_back(std::move(waiter));
+  std::vector<Waiter>& waiters = found->second.waiters;
+  std::erase_if(waiters, [](const Waiter& one) { return one.gone && *one.gone; });
+  if (waiters.size() >= kWaitersMax) return Joined::kTooMany;
+  waiters.push_back(std::move(waiter));
   return Joined::kYes;
 }
 
@@ -137,7 +139,7 @@ void JobQueue::Finish(const std::string& id, bool finished) {
     if (stored) entries_.erase(id);
   }
   idle_.notify_all();
-  for (const Waiter& waiter : waiters) waiter(job);
+  for (const Waiter& waiter : waiters) waiter.answer(job);
 }
 
 bool JobQueue::TryToStore(const JobRecord& job) {
@@ -201,7 +203,7 @@ void JobQueue::Stop() {
   }
   idle_.notify_all();
   for (const auto& [id, entry] : left) {
-    for (const Waiter& waiter : entry.waiters) waiter(entry.asked);
+    for (const Waiter& waiter : entry.waiters) waiter.answer(entry.asked);
   }
 }
 

@@ -1,10 +1,12 @@
 // Tasks that wait and tasks that run, and who waits for their answers.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -20,8 +22,12 @@ namespace octoscale {
 // Thread-safe.
 class JobQueue {
  public:
-  // Called once with the finished task; with an unfinished one when the queue stops.
-  using Waiter = std::function<void(const JobRecord&)>;
+  // Who wants the answer of a task.
+  struct Waiter {
+    // Called once with the finished task; with an unfinished one when the queue stops.
+    std::function<void(const JobRecord&)> answer;
+    std::shared_ptr<const std::atomic<bool>> gone;  // true: nobody listens; null: never so
+  };
   // Does a task; false: it was stopped and is not finished.
   using Work = std::function<bool(JobRecord*, const CancelToken&)>;
   // A finished task, with its numbers filled in and before anybody is told; once for each.
@@ -43,7 +49,8 @@ class JobQueue {
   // ones.
   void Push(JobRecord job, Waiter waiter);
   enum class Joined { kYes, kUnknown, kTooMany };
-  // Waits for a task that waits or runs; `check` sees what it asks for.
+  // Waits for a task that waits or runs; `check` sees what it asks for. kTooMany: as many others do
+  // that are not gone.
   Joined Join(const std::string& id, const std::function<bool(const JobRecord&)>& check,
               Waiter waiter, bool* same);
   // What tasks ask for that are not finished, or not stored yet: their clips' inputs and results,

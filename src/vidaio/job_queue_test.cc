@@ -42,7 +42,7 @@ class JobQueueTest : public ::testing::Test {
   // How a task ended, for the one who waits for it.
   JobRecord Run(JobQueue& queue, const std::string& id) {
     std::promise<JobRecord> promise;
-    queue.Push(Job(id), [&promise](const JobRecord& job) { promise.set_value(job); });
+    queue.Push(Job(id), {[&promise](const JobRecord& job) { promise.set_value(job); }, nullptr});
     return promise.get_future().get();
   }
 
@@ -86,6 +86,24 @@ TEST_F(JobQueueTest, AFinishedTaskIsKeptUntilItIsStored) {
   EXPECT_FALSE(queue.Unstored("t").has_value());
   EXPECT_TRUE(queue.Asked().empty());
   EXPECT_EQ(finished_, 1) << "told once";
+}
+
+TEST_F(JobQueueTest, OnlyCallersThatAreThereCount) {
+  JobQueue queue(
+      1, 1, Finish, [](const JobRecord&) {}, Storing());  // not started
+  queue.Push(Job("t"), {});
+  const auto gone = std::make_shared<std::atomic<bool>>(false);
+  std::atomic<int> answers{0};
+  const JobQueue::Waiter waiter{[&answers](const JobRecord&) { ++answers; }, gone};
+  const auto any = [](const JobRecord&) { return true; };
+  bool same = false;
+  int joined = 0;
+  while (queue.Join("t", any, waiter, &same) == JobQueue::Joined::kYes) ++joined;
+  EXPECT_EQ(joined, 64);
+  *gone = true;
+  EXPECT_EQ(queue.Join("t", any, {waiter.answer, nullptr}, &same), JobQueue::Joined::kYes);
+  queue.Stop();
+  EXPECT_EQ(answers, 1) << "whoever is gone is forgotten";
 }
 
 TEST_F(JobQueueTest, StoppingTriesToStoreOnceMore) {

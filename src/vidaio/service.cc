@@ -167,7 +167,7 @@ Status VidaioService::Impl::Recover() {
     }
     const Status saved = store_->SaveAll(job);
     if (!saved.ok()) log_("task " + job.id + ": " + saved.message());
-    queue_.Push(std::move(job), nullptr);
+    queue_.Push(std::move(job), {});
   }
   return OkStatus();
 }

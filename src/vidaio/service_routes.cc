@@ -1,5 +1,6 @@
 #include "vidaio/service_routes.h"
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <span>
@@ -54,28 +55,32 @@ class TaskHandler : public http::RequestHandler {
   }
   void OnBodyEnd() override {
     context_->desk_thread->Post([context = context_, form = form_, body = std::move(body_),
-                                 exchange = exchange_] { Admit(context, form, body, exchange); });
+                                 exchange = exchange_,
+                                 gone = gone_] { Admit(context, form, body, exchange, gone); });
   }
   // The task goes on: a repeated request gets its answer.
-  void OnAbandoned(http::AbandonReason) override {}
+  void OnAbandoned(http::AbandonReason) override { *gone_ = true; }
 
  private:
   static void Admit(ServiceContext* context, Form form, const std::string& body,
-                    const std::shared_ptr<http::Exchange>& exchange) {
+                    const std::shared_ptr<http::Exchange>& exchange,
+                    const std::shared_ptr<std::atomic<bool>>& gone) {
     UpscaleRequest request;
     auto problem = form == Form::kUpscale ? ParseUpscaleRequest(body, &request)
                                           : ParseOlderRequest(body, &request);
     if (!problem) {
-      problem = context->desk->Admit(request, [exchange, form](const JobRecord& job) {
+      const auto answer = [exchange, form](const JobRecord& job) {
         if (!IsFinished(job.state)) return exchange->Send(ToResponse(GoingDown()));
         exchange->Send(form == Form::kUpscale ? UpscaleAnswer(job) : OlderAnswer(job));
-      });
+      };
+      problem = context->desk->Admit(request, {answer, gone});
     }
     if (problem) exchange->Send(ToResponse(*problem));
   }
 
   ServiceContext* const context_;
   const Form form_;
+  const std::shared_ptr<std::atomic<bool>> gone_ = std::make_shared<std::atomic<bool>>(false);
   std::shared_ptr<http::Exchange> exchange_;
   std::string body_;
 };

@@ -1,6 +1,7 @@
 """Requests with URLs: downloads that go wrong, uploads to a strict S3 server, presigned URLs."""
 
 import subprocess
+import threading
 import unittest
 import urllib.error
 import urllib.parse
@@ -110,6 +111,24 @@ class UploadTest(RemoteTest):
         with self.assertRaises(urllib.error.HTTPError) as caught:
             fetch(url)
         caught.exception.close()
+
+    def test_callers_that_left_make_room_for_others(self):
+        body = {"video_paths": [self.files.url + "/clip.mp4"], "scale": 2, "task_id": "t"}
+        uploaded = threading.Event()
+        self.addCleanup(uploaded.set)
+        self.s3.faults = [uploaded]
+        with self.service() as service:
+            for _ in range(64):
+                service.post_and_leave(body)
+            left = 'octoscale_requests_total{route="/upscale",code="0"} 64\n'
+            service.wait_until(lambda: left in service.request("GET", "/metrics")[2].decode())
+            answers = []
+            caller = threading.Thread(target=lambda: answers.append(service.post(body)))
+            caller.start()
+            uploaded.set()
+            caller.join()
+        self.assertEqual(answers[0][0], 200, answers)
+        self.assertTrue(answers[0][1]["success"], answers)
 
     def test_s3_that_stumbles_is_tried_again(self):
         self.s3.faults = [(503, "SlowDown"), "drop", (500, "InternalError")]

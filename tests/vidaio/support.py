@@ -109,6 +109,14 @@ class Service:
         status, _, text = self.request("POST", path, body, **options)
         return status, json.loads(text)
 
+    def post_and_leave(self, body):
+        """A request whose connection ends before the answer."""
+        text = json.dumps(body).encode()
+        head = ("POST /upscale HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                f"Content-Length: {len(text)}\r\n\r\n").encode()
+        with socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_S) as connection:
+            connection.sendall(head + text)
+
     def post_and_forget(self, body):
         """A request whose connection will break, at the latest when the service ends."""
         def call():
