@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <random>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "base/clock.h"
 #include "base/content_hash.h"
 #include "http/absolute_url.h"
+#include "vidaio/result_files.h"
 
 namespace octoscale {
 namespace {
@@ -36,6 +38,16 @@ std::string StemOf(std::string_view path) {
 std::string ResultName(const std::string& stem, int scale, int number) {
   return stem + "_upscaled_" + std::to_string(scale) + "x" +
          (number > 1 ? "_" + std::to_string(number) : "") + ".mp4";
+}
+
+std::string GoneText(int64_t removed_s) {
+  if (removed_s == 0) return " was removed, moved or replaced by somebody";
+  const auto seconds = static_cast<std::time_t>(removed_s);
+  std::tm utc = {};
+  gmtime_r(&seconds, &utc);
+  char text[32] = {};
+  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return std::string(" was an old temporary file and was removed at ") + text;
 }
 
 Problem Refuse(const Status& status, const char* part) {
@@ -117,17 +129,23 @@ Result<std::optional<JobRecord>> FrontDesk::Find(const std::string& id) const {
   if (!job) {
     OCTO_ASSIGN_OR_RETURN(job, parts_.store->Find(id));
   }
-  if (job) RefreshUrls(&*job);
+  if (job) Renew(&*job);
   return job;
 }
 
-void FrontDesk::RefreshUrls(JobRecord* job) const {
+// What was answered once may not be true any more.
+void FrontDesk::Renew(JobRecord* job) const {
   const auto now = std::chrono::system_clock::now();
   for (ClipRecord& clip : job->clips) {
     const bool over = clip.url_expires_s <= std::chrono::system_clock::to_time_t(now);
     if (!clip.url.empty() && over && parts_.s3 != nullptr) {
       clip.url = parts_.s3->Presign(clip.key, now).url;
     }
+    const bool local = clip.state == JobState::kDone && !clip.remote;
+    if (!local || !IsFinished(job->state) || IsThere(clip.output, clip.bytes)) continue;
+    clip.state = job->state = JobState::kFailed;
+    clip.error = clip.source + ": its result " + clip.output + GoneText(clip.removed_s) +
+                 "; ask for it with another task_id";
   }
 }
 

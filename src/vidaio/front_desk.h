@@ -36,8 +36,8 @@ class FrontDesk {
   // (output_paths without remote_disabled; the task can't be stored).
   std::optional<http::Problem> Admit(const UpscaleRequest& request, JobQueue::Waiter caller);
 
-  // A task as it stands, with URLs that are good; nullopt: no such task is known. Errors: those of
-  // JobStore.
+  // A task as it stands: with URLs that are good, and with an error where a result is gone.
+  // nullopt: no such task is known. Errors: those of JobStore.
   Result<std::optional<JobRecord>> Find(const std::string& id) const;
 
  private:
@@ -49,7 +49,7 @@ class FrontDesk {
   // Where the result of a local clip goes: to `wanted`, or if that is empty to a name that is free.
   std::optional<http::Problem> PlaceResult(const std::string& wanted, int scale,
                                            ActiveFiles* active, ClipRecord* clip) const;
-  void RefreshUrls(JobRecord* job) const;
+  void Renew(JobRecord* job) const;
 
   const Parts parts_;
 };

@@ -42,8 +42,9 @@ struct ClipRecord {
   std::string error;  // of a failed clip
   std::string url;    // remote: presigned
   int64_t url_expires_s = 0;
-  int64_t bytes = 0;  // of the result
-  int attempts = 0;   // how often the process died while it computed this clip, or may yet
+  int64_t bytes = 0;      // of the result
+  int64_t removed_s = 0;  // local: Unix time when the service removed the result; 0: it did not
+  int attempts = 0;       // how often the process died while it computed this clip, or may yet
 };
 
 struct JobRecord {

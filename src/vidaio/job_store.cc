@@ -29,7 +29,7 @@ constexpr const char* kSchema =
     " key TEXT NOT NULL, state INTEGER NOT NULL, error TEXT NOT NULL, url TEXT NOT NULL,"
     " url_expires INTEGER NOT NULL, bytes INTEGER NOT NULL,"
     " published INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,"
-    " PRIMARY KEY (job, place)) STRICT;"
+    " removed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (job, place)) STRICT;"
     "CREATE INDEX jobs_by_state ON jobs(state);"
     "CREATE INDEX clips_by_output ON clips(output);"
     "PRAGMA user_version = 2;"
@@ -39,6 +39,7 @@ constexpr const char* kSchema =
 constexpr const char* kFromVersion1 =
     "BEGIN IMMEDIATE;"
     "ALTER TABLE clips ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE clips ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;"
     "PRAGMA user_version = 2;"
     "COMMIT;";
 
@@ -292,7 +293,7 @@ Status JobStore::UpdateClip(const JobRecord& job, size_t index) {
 Status JobStore::LoadClips(JobRecord* job) {
   Statement statement(*this,
                       "SELECT source, remote, input, output, key, state, error, url, url_expires,"
-                      " bytes, attempts FROM clips WHERE job=? ORDER BY place");
+                      " bytes, attempts, removed FROM clips WHERE job=? ORDER BY place");
   statement.Bind(job->id);
   for (;;) {
     OCTO_ASSIGN_OR_RETURN(const bool row, statement.Step());
@@ -309,6 +310,7 @@ Status JobStore::LoadClips(JobRecord* job) {
     clip.url_expires_s = statement.Integer(8);
     clip.bytes = statement.Integer(9);
     clip.attempts = statement.Int(10);
+    clip.removed_s = statement.Integer(11);
     job->clips.push_back(std::move(clip));
   }
 }
@@ -391,6 +393,14 @@ Result<std::vector<JobStore::Published>> JobStore::PublishedResults() {
 Status JobStore::ForgetResult(const std::string& output) {
   const std::lock_guard lock(mutex_);
   return Statement(*this, "UPDATE clips SET published=0 WHERE output=? AND published=1")
+      .Bind(output)
+      .Run();
+}
+
+Status JobStore::ForgetRemoved(const std::string& output, int64_t now_s) {
+  const std::lock_guard lock(mutex_);
+  return Statement(*this, "UPDATE clips SET published=0, removed=? WHERE output=? AND published=1")
+      .Bind(now_s)
       .Bind(output)
       .Run();
 }

@@ -50,6 +50,8 @@ class JobStore {
   Result<std::vector<Published>> PublishedResults();
   // Nothing of ours is under this name any more (also before it is written anew).
   Status ForgetResult(const std::string& output);
+  // The same, because the service removes it.
+  Status ForgetRemoved(const std::string& output, int64_t now_s);
   // Finished jobs that ended before then and have no published results left.
   Status RemoveJobs(int64_t finished_before_s);
 

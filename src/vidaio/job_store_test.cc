@@ -143,7 +143,8 @@ TEST_F(JobStoreTest, TasksOfTheFirstFormatAreTakenOver) {
     const auto store = Open();
     ASSERT_TRUE(store->Insert(Job("a")).ok());
   }
-  Sql("ALTER TABLE clips DROP COLUMN attempts; PRAGMA user_version = 1");
+  Sql("ALTER TABLE clips DROP COLUMN attempts; ALTER TABLE clips DROP COLUMN removed; PRAGMA "
+      "user_version = 1");
   for (int i = 0; i < 2; ++i) {  // the second time there is nothing to change
     const auto store = Open();
     ASSERT_NE(store, nullptr);

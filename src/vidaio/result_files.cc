@@ -54,6 +54,11 @@ TreeFacts MeasureTree(const std::string& path) {
 
 }  // namespace
 
+bool IsThere(const std::string& output, int64_t bytes) {
+  struct stat info = {};
+  return lstat(output.c_str(), &info) == 0 && S_ISREG(info.st_mode) && info.st_size == bytes;
+}
+
 Status ResultFiles::Publish(const std::string& finished, const std::string& output) {
   const std::lock_guard lock(mutex_);
   OCTO_ASSIGN_OR_RETURN(const std::string place, volume_.PlaceOutput(output));
@@ -80,9 +85,7 @@ void ResultFiles::FindResults(const ActiveFiles& active, std::vector<Candidate>*
   if (!results.ok()) return;
   for (const JobStore::Published& result : *results) {
     struct stat info = {};
-    const bool ours = lstat(result.output.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
-                      info.st_size == result.bytes;
-    if (!ours) {
+    if (!IsThere(result.output, result.bytes) || lstat(result.output.c_str(), &info) != 0) {
       static_cast<void>(store_.ForgetResult(result.output));
       continue;
     }
@@ -93,14 +96,14 @@ void ResultFiles::FindResults(const ActiveFiles& active, std::vector<Candidate>*
   }
 }
 
-bool ResultFiles::Remove(const Candidate& candidate) {
+bool ResultFiles::Remove(const Candidate& candidate, int64_t now_s) {
   if (candidate.folder) {
     std::error_code error;
     fs::remove_all(candidate.path, error);
     return !error;
   }
   // Forgotten first: a crash between the two leaves a file, never a claim on somebody else's.
-  return store_.ForgetResult(candidate.path).ok() && unlink(candidate.path.c_str()) == 0;
+  return store_.ForgetRemoved(candidate.path, now_s).ok() && unlink(candidate.path.c_str()) == 0;
 }
 
 ResultFiles::Swept ResultFiles::Sweep(int64_t now_s, const std::function<ActiveFiles()>& active) {
@@ -118,7 +121,7 @@ ResultFiles::Swept ResultFiles::Sweep(int64_t now_s, const std::function<ActiveF
     const int64_t age_s = now_s - candidate.changed_s;
     const bool old = age_s >= rules_.age_max.count();
     const bool above = total > rules_.bytes_max && age_s >= rules_.age_min.count();
-    if (candidate.active || !(old || above) || !Remove(candidate)) continue;
+    if (candidate.active || !(old || above) || !Remove(candidate, now_s)) continue;
     total -= candidate.bytes;
     swept.bytes += candidate.bytes;
     ++swept.files;

@@ -15,6 +15,9 @@
 
 namespace octoscale {
 
+// Whether a local result is where it was put, and nobody replaced it since.
+bool IsThere(const std::string& output, int64_t bytes);
+
 // Thread-safe.
 class ResultFiles {
  public:
@@ -46,7 +49,7 @@ class ResultFiles {
   };
   void FindFolders(const ActiveFiles& active, std::vector<Candidate>* found) const;
   void FindResults(const ActiveFiles& active, std::vector<Candidate>* found);
-  bool Remove(const Candidate& candidate);
+  bool Remove(const Candidate& candidate, int64_t now_s);
 
   const SharedVolume& volume_;
   JobStore& store_;

@@ -94,6 +94,8 @@ TEST_F(ResultFilesTest, OldResultsAndFoldersGo) {
   EXPECT_TRUE(fs::exists(theirs));
   EXPECT_FALSE(fs::exists(folder));
   EXPECT_EQ(store_->PublishedResults()->size(), 1u);
+  EXPECT_EQ((*store_->Find("old.mp4"))->clips[0].removed_s, kNow);
+  EXPECT_EQ((*store_->Find("young.mp4"))->clips[0].removed_s, 0);
 }
 
 TEST_F(ResultFilesTest, ActiveFilesStayHoweverOldAndLarge) {
@@ -139,6 +141,7 @@ TEST_F(ResultFilesTest, AResultThatSomebodyReplacedIsTheirs) {
   EXPECT_EQ(Sweep(), 0);
   EXPECT_TRUE(fs::exists(result));
   EXPECT_TRUE(store_->PublishedResults()->empty());
+  EXPECT_EQ((*store_->Find("a.mp4"))->clips[0].removed_s, 0);
 }
 
 }  // namespace

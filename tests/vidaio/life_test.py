@@ -212,7 +212,22 @@ class TemporaryFilesTest(ServiceTest):
             self.assertTrue(mine.exists())
             self.assertTrue(os.path.exists(clip))
             service.wait_until(lambda: "old temporary files" in service.log())
-            self.assertEqual(service.upscale(clip, task_id="t")[1]["output_paths"], [result])
+            code, answer = service.upscale(clip, task_id="t")
+            self.assertEqual((code, answer["success"], answer["output_paths"]), (200, False, [""]))
+            self.assertRegex(answer["errors"][0], f"^{clip}: its result {result} was an old temporary "
+                                                  r"file and was removed at 20\d\d-\d\d-\d\dT[\d:]{8}Z")
+            self.assertEqual(service.get("/tasks/t")[1]["answer"], answer)
+            again = service.upscale(clip, task_id="t2")[1]
+            self.assertEqual((again["success"], again["output_paths"]), (True, [result]))
+
+    def test_a_result_that_somebody_took_is_not_answered_as_if_it_were_there(self):
+        clip = self.folders.clip(frames=2)
+        with Service(self.folders) as service:
+            result = service.upscale(clip, task_id="t")[1]["output_paths"][0]
+            os.remove(result)
+            answer = service.upscale(clip, task_id="t")[1]
+            self.assertEqual((answer["success"], answer["output_paths"]), (False, [""]))
+            self.assertIn(f"{result} was removed, moved or replaced", answer["errors"][0])
 
     def test_a_replaced_result_is_no_longer_ours(self):
         clip = self.folders.clip(frames=2)
