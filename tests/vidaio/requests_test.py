@@ -28,6 +28,18 @@ class LocalClipTest(ServiceTest):
         self.assertEqual(verify.returncode, 0, verify.stdout + verify.stderr)
         self.assertEqual(self.folders.work(), [])
 
+    def test_an_answer_that_would_score_nothing_is_refused(self):
+        # The answer to an RGB clip is YUV, with another matrix tag.
+        clip = self.folders.volume / "rgb.mp4"
+        subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"testsrc2=s={WIDTH}x{HEIGHT}:r=30",
+                        "-frames:v", "2", "-c:v", "libx264rgb", str(clip)], check=True, timeout=WAIT_S)
+        with Service(self.folders, "--check-answers") as service:
+            code, answer = service.upscale(clip)
+        self.assertEqual((code, answer["success"], answer["output_paths"]), (200, False, [""]))
+        self.assertRegex(answer["errors"][0], f"^{clip}: the result would not be accepted: .*colour_matrix")
+        self.assertEqual(sorted(p.name for p in self.folders.volume.iterdir()), [".octoscale", "rgb.mp4"])
+        self.assertEqual(self.folders.work(), [])
+
     def test_one_bad_clip_among_several(self):
         good = [self.folders.clip("a.mp4"), self.folders.clip("b.mp4", source="smptebars")]
         bad = self.folders.volume / "bad.mp4"
