@@ -5,6 +5,8 @@
 #include <charconv>
 #include <memory>
 
+#include "base/ascii.h"
+
 namespace octoscale::http {
 namespace {
 
@@ -25,27 +27,20 @@ std::string Part(CURLU* url, CURLUPart part, unsigned flags = 0) {
   return copy;
 }
 
-std::string Lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
-
 Status BadUrl(std::string_view text, const std::string& why) {
   return InvalidArgument("the URL " + WithoutQuery(text) + " " + why);
 }
 
 Result<AbsoluteUrl> Read(CURLU* url, std::string_view text) {
   AbsoluteUrl result;
-  result.scheme = Lower(Part(url, CURLUPART_SCHEME));
+  result.scheme = AsciiLower(Part(url, CURLUPART_SCHEME));
   if (result.scheme != "http" && result.scheme != "https") {
     return BadUrl(text, "has the scheme " + result.scheme + "; expected http or https");
   }
   if (!Part(url, CURLUPART_USER).empty() || !Part(url, CURLUPART_PASSWORD).empty()) {
     return BadUrl("(not shown)", "holds a user name or password, which is not supported");
   }
-  result.host = Lower(Part(url, CURLUPART_HOST));
+  result.host = AsciiLower(Part(url, CURLUPART_HOST));
   const std::string port = Part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT);
   std::from_chars(port.data(), port.data() + port.size(), result.port);
   if (result.host.empty() || result.port == 0) return BadUrl(text, "names no host and port");
@@ -91,8 +86,12 @@ Result<AbsoluteUrl> ResolveLocation(const AbsoluteUrl& base, const std::string& 
   return Read(url.get(), location);
 }
 
+std::string_view BeforeQuery(std::string_view text) {
+  return text.substr(0, text.find_first_of("?#"));
+}
+
 std::string WithoutQuery(std::string_view text) {
-  text = text.substr(0, text.find_first_of("?#"));
+  text = BeforeQuery(text);
   if (text.size() <= kShownBytesMax) return std::string(text);
   return std::string(text.substr(0, kShownBytesMax)) + "...";
 }

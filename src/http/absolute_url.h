@@ -29,7 +29,10 @@ Result<AbsoluteUrl> ParseAbsoluteUrl(const std::string& text);
 // Where a Location field leads that was answered for `base`. Errors as above.
 Result<AbsoluteUrl> ResolveLocation(const AbsoluteUrl& base, const std::string& location);
 
-// `text` up to its '?' or '#', at most 200 bytes.
+// `text` up to its '?' or '#'.
+std::string_view BeforeQuery(std::string_view text);
+
+// The same for people: at most 200 bytes.
 std::string WithoutQuery(std::string_view text);
 
 }  // namespace octoscale::http

@@ -186,7 +186,7 @@ bool AsksTheSame(const UpscaleRequest& request, const JobRecord& job) {
          std::equal(request.video_paths.begin(), request.video_paths.end(), job.clips.begin(),
                     job.clips.end(), [](const std::string& path, const ClipRecord& clip) {
                       if (!clip.remote) return path == clip.source;
-                      return http::WithoutQuery(path) == http::WithoutQuery(clip.source);
+                      return http::BeforeQuery(path) == http::BeforeQuery(clip.source);
                     });
 }
 

@@ -91,6 +91,19 @@ TEST(UpscaleRequestTest, SameTaskMayHaveAnotherSignature) {
   EXPECT_FALSE(AsksTheSame(request, job));
 }
 
+TEST(UpscaleRequestTest, LongUrlsAreComparedToTheirEnd) {
+  const std::string begin = "https://h/" + std::string(300, 'x');
+  JobRecord job;
+  job.clips.resize(1);
+  job.clips[0].source = begin + "a.mp4?sig=1";
+  job.clips[0].remote = true;
+  UpscaleRequest request;
+  request.video_paths = {begin + "a.mp4?sig=2"};
+  EXPECT_TRUE(AsksTheSame(request, job));
+  request.video_paths = {begin + "b.mp4?sig=1"};
+  EXPECT_FALSE(AsksTheSame(request, job));
+}
+
 TEST(UpscaleRequestTest, AnswersHaveOneEntryForEachClip) {
   JobRecord job;
   job.state = JobState::kFailed;
