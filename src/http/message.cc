@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace octoscale::http {
 namespace {
-
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 const Field* FindExact(const std::vector<Field>& fields, std::string_view name) {
   const auto it = std::find_if(fields.begin(), fields.end(),
@@ -17,7 +17,7 @@ const Field* FindExact(const std::vector<Field>& fields, std::string_view name) 
 
 bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return Lower(x) == Lower(y); });
+                    [](char x, char y) { return AsciiLower(x) == AsciiLower(y); });
 }
 
 std::string_view RequestHead::Header(std::string_view name) const {

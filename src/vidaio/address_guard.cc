@@ -7,6 +7,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/ascii.h"
+
 namespace octoscale {
 namespace {
 
@@ -78,14 +80,6 @@ std::string_view Kind6(const Bytes16& bytes) {
   return {};
 }
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
-
 }  // namespace
 
 std::string_view SpecialAddressKind(const sockaddr* address) {
@@ -145,7 +139,7 @@ Result<HostRule> ParseHostRule(std::string_view text) {
     host.remove_prefix(2);
   }
   if (host.empty() || host.find_first_of("*/@ ?#") != std::string_view::npos) return bad;
-  rule.host = Lower(host);
+  rule.host = AsciiLower(host);
   return rule;
 }
 

@@ -1,7 +1,6 @@
 #include "vidaio/answer_size.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,7 +11,9 @@
 #include <system_error>
 #include <utility>
 
+#include "base/file_bytes.h"
 #include "pipeline/pipeline.h"
+#include "video/crf.h"
 
 namespace octoscale {
 namespace {
@@ -23,8 +24,6 @@ constexpr int kAttemptsMax = 3;
 // Each attempt aims lower than the one before.
 constexpr double kAim = 0.8;
 constexpr double kCrfStep = 6;
-constexpr double kCrfMaxHevc = 51;
-constexpr double kCrfMaxAv1 = 63;
 constexpr int64_t kBoxHeaderBytes = 8;
 
 // Hands frames through: the pipeline then only encodes again.
@@ -48,9 +47,8 @@ class SameFrames : public FrameUpscaler {
 // Fewer bits than those that came out as `bytes`.
 EncoderOptions Smaller(const EncoderOptions& encoder, double bytes, double bytes_max, int attempt) {
   EncoderOptions smaller = encoder;
-  const bool hevc = encoder.codec == "libx265";
-  const double crf_max = hevc ? kCrfMaxHevc : kCrfMaxAv1;
-  const double crf = encoder.crf.value_or(hevc ? 18 : 24);
+  const double crf_max = CrfMax(encoder.codec);
+  const double crf = encoder.crf.value_or(DefaultCrf(encoder.codec).value_or(crf_max));
   // Six steps of CRF halve the bits, roughly.
   const double steps = kCrfStep * (std::log2(std::max(1.0, bytes / bytes_max)) + attempt);
   smaller.crf = attempt == kAttemptsMax ? crf_max : std::min(crf_max, crf + steps);
@@ -59,7 +57,7 @@ EncoderOptions Smaller(const EncoderOptions& encoder, double bytes, double bytes
     smaller.rate_cap = std::max<int64_t>(
         1000, static_cast<int64_t>(static_cast<double>(encoder.rate_cap) * share));
   }
-  if (hevc) {
+  if (encoder.codec == "libx265") {
     for (auto& [key, value] : smaller.extra) {
       if (key == "x265-params") value += ":keyint=-1:scenecut=0";
     }
@@ -112,12 +110,6 @@ Status MakeDistinct(const std::string& path, const AnswerSizeRules& rules, int64
 }
 
 }  // namespace
-
-Result<int64_t> FileBytes(const std::string& path) {
-  struct stat info {};
-  if (stat(path.c_str(), &info) != 0) return ErrnoStatus(errno, path);
-  return int64_t{info.st_size};
-}
 
 Status FitAnswer(const std::string& path, const AnswerSizeRules& rules, const CancelToken& cancel,
                  bool* encoded_again) {

@@ -17,8 +17,6 @@ struct AnswerSizeRules {
   EncoderOptions encoder;      // what the answer was encoded with
 };
 
-Result<int64_t> FileBytes(const std::string& path);
-
 // Makes the MP4 file at `path`, which nobody else has open, obey the rules: encodes it again with
 // fewer bits, up to three times, and adds an empty box. `encoded_again` may be null.
 // Errors: ResourceExhausted (it can't be made that small), and those of RunPipeline.

@@ -1,6 +1,6 @@
 #include "vidaio/clip_setup.h"
 
-#include "vidaio/answer_size.h"
+#include "base/file_bytes.h"
 
 namespace octoscale {
 namespace {

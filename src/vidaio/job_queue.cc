@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "http/absolute_url.h"
 
 namespace octoscale {
 namespace {
@@ -18,7 +19,7 @@ void GiveUp(JobRecord* job, const char* why) {
   for (ClipRecord& clip : job->clips) {
     if (IsFinished(clip.state)) continue;
     clip.state = JobState::kFailed;
-    clip.error = clip.source.substr(0, clip.source.find('?')) + ": unexpected: " + why;
+    clip.error = http::WithoutQuery(clip.source) + ": unexpected: " + why;
   }
 }
 

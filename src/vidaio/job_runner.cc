@@ -1,7 +1,5 @@
 #include "vidaio/job_runner.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -12,6 +10,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/file_bytes.h"
 #include "http/absolute_url.h"
 #include "pipeline/journal_dir.h"
 #include "vidaio/clip_job.h"
@@ -27,11 +26,6 @@ using Clock = std::chrono::steady_clock;
 constexpr int kRememberedSizes = 256;
 constexpr double kShareBeforeUpload = 0.9;  // what is left is for the upload
 constexpr double kDeadlineSecondsMin = 0.001;
-
-int64_t FileBytes(const std::string& path) {
-  struct stat info = {};
-  return stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) ? info.st_size : -1;
-}
 
 std::string NameOf(const ClipRecord& clip) {
   return clip.remote ? http::WithoutQuery(clip.source) : clip.source;
@@ -127,15 +121,15 @@ void JobRunner::Task::Begin() {
 
 bool JobRunner::Task::HasResult(size_t i) const {
   const ClipRecord& clip = job_.clips[i];
-  if (FileBytes(ResultOf(i)) == clip.bytes) return true;
-  return !clip.remote && FileBytes(clip.output) == clip.bytes;  // it has its name already
+  if (IsThere(ResultOf(i), clip.bytes)) return true;
+  return !clip.remote && IsThere(clip.output, clip.bytes);  // it has its name already
 }
 
 void JobRunner::Task::StartDownloads() {
   for (size_t i = 0; i < job_.clips.size(); ++i) {
     const ClipRecord& clip = job_.clips[i];
     if (!clip.remote || IsFinished(clip.state) || clip.state == JobState::kUploading ||
-        FileBytes(InputOf(i)) > 0) {
+        FileBytes(InputOf(i)).ok()) {
       continue;
     }
     downloads_[i] = std::async(std::launch::async, [this, url = clip.source, path = InputOf(i)] {
@@ -224,7 +218,7 @@ Status JobRunner::Task::Upscale(size_t i, const std::string& input) {
       (report.video.frames_resumed > 0
            ? ", " + std::to_string(report.video.frames_resumed) + " of them from an earlier run"
            : ""));
-  record.bytes = FileBytes(clip.output);
+  OCTO_ASSIGN_OR_RETURN(record.bytes, FileBytes(clip.output));
   record.attempts = 0;
   record.state = JobState::kUploading;
   Save(i);
@@ -265,7 +259,7 @@ void JobRunner::Task::StartPublishing(size_t i) {
 
 Status JobRunner::Task::Publish(size_t i) {
   const ClipRecord& clip = job_.clips[i];
-  if (FileBytes(ResultOf(i)) < 0 && HasResult(i)) return OkStatus();
+  if (!FileBytes(ResultOf(i)).ok() && HasResult(i)) return OkStatus();
   return parts_.files->Publish(ResultOf(i), clip.output);
 }
 

@@ -6,12 +6,10 @@
 #include <cmath>
 
 #include "pipeline/segment_sink.h"
+#include "video/crf.h"
 
 namespace octoscale {
 namespace {
-
-constexpr double kCrfMaxHevc = 51;
-constexpr double kCrfMaxAv1 = 63;
 
 // How much of the room for the video the cap hands out. x265 keeps to its buffer; SVT-AV1's capped
 // CRF was seen 16 % above its cap.
@@ -106,7 +104,7 @@ Status ApplyPreset(const PresetRequest& request, const MediaInfo& info, int64_t 
                    const std::string& output, PipelineOptions* options) {
   OCTO_RETURN_IF_ERROR(CheckAnswerName(request.task, output));
   const bool hevc = request.codec == ClipCodec::kHevc;
-  const double crf_max = hevc ? kCrfMaxHevc : kCrfMaxAv1;
+  const double crf_max = CrfMax(ClipEncoder(request.codec));
   if (request.quality && !(*request.quality >= 0 && *request.quality <= crf_max)) {
     return InvalidArgument("the quality (CRF) of " + std::string(ClipEncoder(request.codec)) +
                            " is 0 to " + std::to_string(static_cast<int>(crf_max)));

@@ -33,7 +33,6 @@ struct PresetRequest {
 int64_t AnswerBytesMax(const VidaioTask& task, int64_t input_bytes);
 
 // Sets what the task fixes in `options`; the reader, the journal and the streams to copy stay.
-// `frames`: how many will be encoded (0: as many as `info` says).
 // Errors: InvalidArgument (the output isn't .mp4; the CRF), Unsupported (HDR, which 8 bits can't
 // hold).
 Status ApplyPreset(const PresetRequest& request, const MediaInfo& info, int64_t input_bytes,

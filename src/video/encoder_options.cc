@@ -14,6 +14,7 @@ extern "C" {
 }
 
 #include "base/cpu.h"
+#include "video/crf.h"
 #include "video/hardware_frames.h"
 
 namespace octoscale {
@@ -40,20 +41,6 @@ constexpr std::string_view kCommonOptions[] = {
 bool IsCommon(std::string_view key) {
   return std::find(std::begin(kCommonOptions), std::end(kCommonOptions), key) !=
          std::end(kCommonOptions);
-}
-
-// Constant quality where neither quality nor bit rate was asked for: near-transparent for upscaled
-// material, whose fine detail is synthetic and cheap to keep.
-std::optional<double> DefaultCrf(const AVCodecContext& context) {
-  const std::string codec = context.codec->name;
-  if (IsMpegVideo(context)) return kQscaleDefault;
-  if (codec == "libx264" || codec == "libx264rgb" || codec == "libx265") return 18;
-  if (codec == "libsvtav1" || codec == "libaom-av1") return 24;
-  if (codec == "libvpx-vp9") return 24;
-  if (codec == "libvpx") return 10;
-  if (codec.ends_with("_nvenc") || codec.ends_with("_qsv")) return 20;
-  if (codec == "h264_vaapi" || codec == "hevc_vaapi") return 20;
-  return std::nullopt;
 }
 
 // `target`: the context or its private part.
@@ -244,7 +231,9 @@ Status ApplyEncoderOptions(const VideoReader::Impl& source, const EncoderOptions
     codec->bit_rate = 0;
   }
   std::optional<double> crf = options.crf;
-  if (!crf && !DecidesQuality(*codec, options)) crf = DefaultCrf(*codec);
+  if (!crf && !DecidesQuality(*codec, options)) {
+    crf = IsMpegVideo(*codec) ? kQscaleDefault : DefaultCrf(codec->codec->name);
+  }
   if (crf) OCTO_RETURN_IF_ERROR(SetQuality(codec, *crf));
   if (options.bit_rate > 0) codec->bit_rate = options.bit_rate;
   codec->rc_max_rate = options.rc_max_rate;

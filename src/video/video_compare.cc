@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
-#include <filesystem>
 #include <memory>
 #include <new>
 #include <optional>
-#include <system_error>
 #include <utility>
 
+#include "base/file_bytes.h"
 #include "video/colour.h"
 #include "video/picture_compare.h"
 #include "video/video_reader.h"
@@ -108,10 +107,9 @@ int WholeFactor(FrameSize input, FrameSize output) {
   return whole ? factor : 0;
 }
 
-int64_t FileBytes(const std::string& path) {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  return error ? 0 : static_cast<int64_t>(size);
+int64_t BytesOrNone(const std::string& path) {
+  const auto bytes = FileBytes(path);
+  return bytes.ok() ? *bytes : 0;
 }
 
 double LengthError(const Side& input, const Side& output) {
@@ -223,8 +221,8 @@ Result<VideoComparison> Comparison::Run(const std::string& input, const std::str
                                         const CancelToken& cancel) {
   OCTO_RETURN_IF_ERROR(input_.Open(input, options_.decoder_threads, cancel));
   facts_.input = input_.info();
-  facts_.input_bytes = FileBytes(input);
-  facts_.output_bytes = FileBytes(output);
+  facts_.input_bytes = BytesOrNone(input);
+  facts_.output_bytes = BytesOrNone(output);
   facts_.output_error = output_.Open(output, options_.decoder_threads, cancel);
   if (facts_.output_error.code() == StatusCode::kCancelled) return facts_.output_error;
   if (!facts_.output_error.ok()) return std::move(facts_);
