@@ -8,13 +8,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include "http/absolute_url.h"
 #include "http/file_transfer.h"
+#include "vidaio/video_container.h"
 
 namespace octoscale {
 namespace {
@@ -22,14 +22,7 @@ namespace {
 using http::AbsoluteUrl;
 using Clock = std::chrono::steady_clock;
 
-constexpr size_t kStartBytes = 256;
-constexpr size_t kPacketBytes = 188;                    // of MPEG-TS; with a time in front 192
 constexpr uint64_t kFreeBytesMin = uint64_t{64} << 20;  // left to others on the disk
-
-bool Has(std::span<const uint8_t> bytes, size_t at, std::string_view text) {
-  return bytes.size() >= at + text.size() &&
-         std::memcmp(bytes.data() + at, text.data(), text.size()) == 0;
-}
 
 bool IsRedirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
@@ -62,7 +55,7 @@ class PartFile {
   }
   uint64_t bytes() const { return bytes_; }
   std::span<const uint8_t> start() const {
-    return {start_, std::min<uint64_t>(bytes_, kStartBytes)};
+    return {start_, std::min<uint64_t>(bytes_, kContainerBytes)};
   }
 
  private:
@@ -70,12 +63,12 @@ class PartFile {
   const std::string path_;
   int fd_ = -1;
   uint64_t bytes_ = 0;
-  uint8_t start_[kStartBytes] = {};
+  uint8_t start_[kContainerBytes] = {};
   bool kept_ = false;
 };
 
 Status PartFile::Write(std::span<const uint8_t> bytes) {
-  for (size_t i = 0; i < bytes.size() && bytes_ + i < kStartBytes; ++i) {
+  for (size_t i = 0; i < bytes.size() && bytes_ + i < kContainerBytes; ++i) {
     start_[bytes_ + i] = bytes[i];
   }
   bytes_ += bytes.size();
@@ -107,7 +100,6 @@ class Downloader {
   Status CheckHead(const http::TransferAnswer& head) const;
   Status TakeBody(std::span<const uint8_t> bytes);
   Result<http::TransferAnswer> Fetch(const AbsoluteUrl& url);
-  Status CheckWhole() const;
 
   const DownloadOptions& options_;
   const CancelToken& cancel_;
@@ -148,20 +140,10 @@ Status Downloader::TakeBody(std::span<const uint8_t> bytes) {
     return ResourceExhausted("the file is larger than the limit of " +
                              Mebibytes(options_.bytes_max));
   }
-  const bool judged = file_.bytes() >= kStartBytes;
+  const bool judged = file_.bytes() >= kContainerBytes;
   OCTO_RETURN_IF_ERROR(file_.Write(bytes));
-  return !judged && file_.bytes() >= kStartBytes ? CheckWhole() : OkStatus();
-}
-
-Status Downloader::CheckWhole() const {
-  if (file_.bytes() == 0) return CorruptInput("the file is empty (0 bytes)");
-  if (!VideoContainerOf(file_.start()).empty()) return OkStatus();
-  const auto start = file_.start();
-  const size_t text = static_cast<size_t>(
-      std::find_if(start.begin(), start.end(), [](uint8_t c) { return c > ' '; }) - start.begin());
-  const bool markup = text < start.size() && start[text] == '<';
-  return CorruptInput(std::string("the file is ") + (markup ? "a web page or XML" : "no video") +
-                      "; expected MP4, Matroska, WebM, AVI, MPEG-TS or FLV");
+  return !judged && file_.bytes() >= kContainerBytes ? CheckVideoContainer(file_.start())
+                                                     : OkStatus();
 }
 
 Result<http::TransferAnswer> Downloader::Fetch(const AbsoluteUrl& url) {
@@ -192,7 +174,7 @@ Status Downloader::Run(const std::string& text) {
   for (int hop = 0;; ++hop) {
     OCTO_RETURN_IF_ERROR(CheckUrl(url));
     OCTO_ASSIGN_OR_RETURN(const http::TransferAnswer answer, Fetch(url));
-    if (answer.status == 200) return CheckWhole();
+    if (answer.status == 200) return CheckVideoContainer(file_.start());
     if (!IsRedirect(answer.status)) {
       const std::string what = "the server answered " + std::to_string(answer.status) + " " +
                                std::string(http::ReasonPhrase(answer.status));
@@ -211,21 +193,6 @@ Status Downloader::Run(const std::string& text) {
 }
 
 }  // namespace
-
-std::string_view VideoContainerOf(std::span<const uint8_t> start) {
-  for (const char* box : {"ftyp", "moov", "mdat", "free", "skip", "wide", "pnot", "styp"}) {
-    if (Has(start, 4, box)) return "MP4";
-  }
-  if (Has(start, 0, "\x1a\x45\xdf\xa3")) return "Matroska";
-  if (Has(start, 0, "RIFF") && Has(start, 8, "AVI ")) return "AVI";
-  if (Has(start, 0, "FLV\x01")) return "FLV";
-  // Every packet starts with a sync byte.
-  const auto synced = [&](size_t first, size_t packet) {
-    return start.size() > first + packet && start[first] == 0x47 && start[first + packet] == 0x47;
-  };
-  if (synced(0, kPacketBytes) || synced(4, kPacketBytes + 4)) return "MPEG-TS";
-  return {};
-}
 
 Status Download(const std::string& url, const std::string& path, const DownloadOptions& options,
                 const CancelToken& cancel) {

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -26,16 +25,12 @@ struct DownloadOptions {
 };
 
 // Writes what `url` gives to `path`, which appears only when it is complete and starts like a video
-// (see VideoContainerOf). Every URL, redirects' too, must be http(s), match only_hosts, and lead
+// (CheckVideoContainer). Every URL, redirects' too, must be http(s), match only_hosts, and lead
 // to a public address unless allowed_hosts has it. Messages hold no query of a URL.
 // Errors: InvalidArgument (URL, host or address that is refused), NotFound (404, 410), Unavailable
 // (other answers; network), DeadlineExceeded (too slow), ResourceExhausted (larger than bytes_max
 // or than the free space), CorruptInput (empty, or no video), Cancelled, IoError.
 Status Download(const std::string& url, const std::string& path, const DownloadOptions& options,
                 const CancelToken& cancel);
-
-// "MP4", "Matroska", "AVI", "MPEG-TS" or "FLV" by the first bytes (256 are enough); empty: none of
-// them. Playlists and the like, which make a reader open further files, are none of them.
-std::string_view VideoContainerOf(std::span<const uint8_t> start);
 
 }  // namespace octoscale

@@ -16,6 +16,7 @@
 #include "vidaio/clip_job.h"
 #include "vidaio/compliance.h"
 #include "vidaio/upscale_request.h"
+#include "vidaio/video_container.h"
 
 namespace octoscale {
 namespace {
@@ -201,6 +202,7 @@ Status JobRunner::Task::Check(const ClipJob& clip) const {
 
 Status JobRunner::Task::Upscale(size_t i, const std::string& input) {
   ClipRecord& record = job_.clips[i];
+  OCTO_RETURN_IF_ERROR(CheckVideoFile(input));
   OCTO_ASSIGN_OR_RETURN(const EngineGate::Pass pass, runner_.gate_.Enter(cancel_));
   OCTO_RETURN_IF_ERROR(BeginAttempt(i));
   OCTO_ASSIGN_OR_RETURN(const MediaInfo info, ProbeMedia(input));

@@ -196,7 +196,7 @@ class DownloadTest(RemoteTest):
     def test_what_is_no_clip_is_named(self):
         with self.service("--max-download-mb", "1") as service:
             for path, words in [("/empty", "0 bytes"), ("/html", "web page"), ("/html.mp4", "web page"),
-                                ("/playlist.mp4", "no video"), ("/missing", "404"), ("/loop", "redirects"),
+                                ("/playlist.mp4", "a playlist"), ("/dash.mp4", "web page or XML"), ("/missing", "404"), ("/loop", "redirects"),
                                 ("/huge", "20480 MiB"), ("/endless", "limit of 1 MiB"),
                                 ("/short", "connection broke"),
                                 (f"http://127.0.0.1:{free_port()}/x", "loopback")]:

@@ -5,7 +5,8 @@ import os
 import pathlib
 import subprocess
 
-from support import BINARY, HEIGHT, WAIT_S, WIDTH, Service, ServiceTest, at_once, main, make_clip, probe
+from support import (BINARY, DASH_MANIFEST, HEIGHT, WAIT_S, WIDTH, Service, ServiceTest, at_once, main,
+                     make_clip, probe)
 
 
 class LocalClipTest(ServiceTest):
@@ -53,6 +54,19 @@ class LocalClipTest(ServiceTest):
         self.assertEqual(answer["output_paths"][1], "")
         for path in answer["output_paths"][0::2]:
             self.assert_result(path, scale=4)
+
+    def test_playlists_are_no_clips_and_open_nothing(self):
+        make_clip(self.folders.volume / "segment.ts")
+        (self.folders.volume / "hls.mp4").write_text(
+            "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:1,\nsegment.ts\n#EXT-X-ENDLIST\n")
+        (self.folders.volume / "dash.mp4").write_text(DASH_MANIFEST)
+        with Service(self.folders) as service:
+            status, answer = service.upscale("hls.mp4", "dash.mp4", "segment.ts")
+        self.assertEqual((status, answer["success"]), (200, False))
+        self.assertIn("hls.mp4: the file is no video but text, such as a playlist; expected MP4",
+                      answer["errors"][0])
+        self.assertIn("dash.mp4: the file is a web page or XML; expected MP4", answer["errors"][1])
+        self.assertEqual(answer["errors"][2], "")
 
     def test_answers_never_have_the_same_size(self):
         clips = [self.folders.clip("a.mp4"), self.folders.clip("b.mp4")]

@@ -21,6 +21,9 @@ import unittest
 BINARY = os.environ["OCTOSCALE_BINARY"]
 WAIT_S = 120  # for anything; generous, because machines are slow and busy
 WIDTH, HEIGHT = 64, 48
+# Where an MP4 has the type of its first box, it says "free".
+DASH_MANIFEST = ("<!--free--><MPD xmlns='urn:mpeg:dash:schema:mpd:2011' type='static'"
+                 " profiles='urn:mpeg:dash:profile:isoff-on-demand:2011'></MPD>\n")
 
 
 def make_clip(path, frames=6, size=f"{WIDTH}x{HEIGHT}", source="testsrc2"):
@@ -252,6 +255,8 @@ class FileHandler(QuietHandler):
             return self.answer(200, b"  <html>" + b"x" * 600, [("Content-Type", "video/mp4")])
         if path == "/playlist.mp4":
             return self.answer(200, b"#EXTM3U\nfile:///etc/passwd\n" + b"#" * 600)
+        if path == "/dash.mp4":
+            return self.answer(200, DASH_MANIFEST.encode() + b" " * 2000, [("Content-Type", "video/mp4")])
         if path == "/empty":
             return self.answer(200)
         if path.startswith("/redirect/"):
