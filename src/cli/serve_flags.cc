@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/user_folders.h"
 #include "cli/service_flags.h"
+#include "frame/frame.h"
 #include "worker/simulated_upscaler.h"
 
 namespace octoscale {
@@ -63,6 +64,13 @@ void AddClipFlags(CLI::App& command, ServeFlags& flags) {
   AddOption(command, group, "--late", flags.late,
             "A clip that can't meet it: run it as fast as is honest, or refuse it", "run|refuse")
       ->check(CLI::IsMember({"run", "refuse"}));
+  ClipLimits& limits = flags.options.clip_limits;
+  AddNumber(command, group, "--max-clip-pixels", limits.pixels_max,
+            "Of an input's frame at scale 2; at scale 4 a quarter of it. Clips with more fail", 1,
+            double{kFrameSideMax} * kFrameSideMax);
+  AddNumber(command, group, "--max-clip-seconds", limits.seconds_max, "Longer clips fail", 0.001,
+            604'800, "S");
+  AddNumber(command, group, "--max-clip-frames", limits.frames_max, "Clips with more fail", 1, 1e9);
   command
       .add_flag("--check-answers", flags.options.check_answers,
                 "Check every result as `octoscale verify --task` does")

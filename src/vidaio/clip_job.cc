@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "planner/arrival_watch.h"
 #include "vidaio/answer_size.h"
+#include "vidaio/clip_limits.h"
 #include "vidaio/clip_plan.h"
 #include "vidaio/clip_setup.h"
 
@@ -114,8 +115,9 @@ Result<ClipReport> RunClip(const ClipJob& job, const ClipEvents& events,
       return FitAnswer(path, rules, cancel, &report.encoded_again);
     };
   }
-  OCTO_ASSIGN_OR_RETURN(const std::unique_ptr<FrameUpscaler> upscaler,
+  OCTO_ASSIGN_OR_RETURN(std::unique_ptr<FrameUpscaler> upscaler,
                         MakeUpscaler(job, setup.model, &report.precision));
+  if (job.frames_max > 0) upscaler = LimitFrames(std::move(upscaler), job.frames_max);
   OCTO_ASSIGN_OR_RETURN(report.video,
                         RunPipeline(
                             job.input, job.output, *upscaler, setup.pipeline,

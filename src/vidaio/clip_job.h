@@ -45,6 +45,7 @@ struct ClipJob {
   // Sizes in bytes that the answer must not have: those of the other answers of its bundle. With a
   // task only.
   std::vector<int64_t> sizes_taken;
+  int64_t frames_max = 0;  // more, found while it runs, are ResourceExhausted; 0: no limit
 };
 
 struct ClipProgress {

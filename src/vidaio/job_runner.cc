@@ -14,6 +14,7 @@
 #include "http/absolute_url.h"
 #include "pipeline/journal_dir.h"
 #include "vidaio/clip_job.h"
+#include "vidaio/clip_limits.h"
 #include "vidaio/compliance.h"
 #include "vidaio/upscale_request.h"
 #include "vidaio/video_container.h"
@@ -170,6 +171,7 @@ ClipJob JobRunner::Task::MakeClip(size_t i, const std::string& input) const {
   clip.model.resample = true;
   clip.pipeline.writer.overwrite = true;
   clip.deadline_seconds = DeadlineOf(i);
+  clip.frames_max = parts_.options->clip_limits.frames_max;
   return clip;
 }
 
@@ -206,6 +208,7 @@ Status JobRunner::Task::Upscale(size_t i, const std::string& input) {
   OCTO_ASSIGN_OR_RETURN(const EngineGate::Pass pass, runner_.gate_.Enter(cancel_));
   OCTO_RETURN_IF_ERROR(BeginAttempt(i));
   OCTO_ASSIGN_OR_RETURN(const MediaInfo info, ProbeMedia(input));
+  OCTO_RETURN_IF_ERROR(CheckClipLimits(info, job_.scale, parts_.options->clip_limits));
   OCTO_ASSIGN_OR_RETURN(const VidaioTask task, TaskForScale(job_.scale, info.video.size));
   ClipJob clip = MakeClip(i, input);
   clip.task = task;

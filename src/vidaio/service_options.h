@@ -7,6 +7,7 @@
 
 #include "http/limits.h"
 #include "vidaio/clip_job.h"
+#include "vidaio/clip_limits.h"
 #include "vidaio/download.h"
 #include "vidaio/s3_client.h"
 
@@ -41,6 +42,7 @@ struct ServiceOptions {
   int attempts_max = 3;                     // a clip that ended the process so often has failed
 
   ClipJob clip;  // engine and encoder; its input, output, task and deadline are set for each clip
+  ClipLimits clip_limits;
   double deadline_seconds = 0;  // of a task, from its acceptance; 0: none
   bool check_answers = false;   // CheckAnswer() on every result
 };

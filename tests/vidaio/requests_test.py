@@ -68,6 +68,40 @@ class LocalClipTest(ServiceTest):
         self.assertIn("dash.mp4: the file is a web page or XML; expected MP4", answer["errors"][1])
         self.assertEqual(answer["errors"][2], "")
 
+    def test_clips_that_ask_for_too_much_are_named(self):
+        good = self.folders.clip("good.mp4", frames=6)
+        large = self.folders.clip("large.mp4", frames=1, size="68x48")
+        many = self.folders.clip("many.mp4", frames=7)
+        long = self.folders.clip("long.mp4", frames=4, rate=2)
+        # A stream that was never finished has no number of frames and no duration.
+        streamed = self.folders.volume / "streamed.mkv"
+        with open(streamed, "wb") as file:
+            subprocess.run(["ffmpeg", "-v", "error", "-i", many, "-c", "copy", "-f", "matroska", "-"],
+                           check=True, stdout=file, timeout=WAIT_S)
+        limits = ("--max-clip-pixels", WIDTH * HEIGHT, "--max-clip-frames", 6, "--max-clip-seconds", 1)
+        with Service(self.folders, *limits) as service:
+            status, answer = service.upscale(large, many, long, streamed, good)
+            scale_4 = service.upscale(good, scale=4)[1]
+        self.assertEqual((status, answer["success"]), (200, False))
+        for error, words in zip(answer["errors"], (
+                "large.mp4: its frames of 68x48 have 3264 pixels; at scale 2 at most 3072 are taken",
+                "many.mp4: it has 7 frames; at most 6 are taken (--max-clip-frames)",
+                "long.mp4: it lasts 2 s; at most 1 s are taken (--max-clip-seconds)",
+                "streamed.mkv: it has more than 6 frames")):
+            self.assertIn(words, error)
+        self.assertEqual(answer["output_paths"][:4], [""] * 4)
+        self.assert_result(answer["output_paths"][4], frames=6)
+        self.assertIn("at scale 4 at most 768 are taken (--max-clip-pixels)", scale_4["errors"][0])
+        self.assertEqual(self.folders.work(), [])
+
+    def test_the_limits_of_clips_have_defaults(self):
+        large = self.folders.clip("large.mp4", frames=1, size="4096x2306")
+        long = self.folders.clip("long.mp4", frames=61, rate=1)
+        with Service(self.folders) as service:
+            answer = service.upscale(large, long)[1]
+        self.assertIn("4096x2306", answer["errors"][0])
+        self.assertIn("lasts 61 s; at most 60 s", answer["errors"][1])
+
     def test_answers_never_have_the_same_size(self):
         clips = [self.folders.clip("a.mp4"), self.folders.clip("b.mp4")]
         with Service(self.folders) as service:

@@ -26,9 +26,9 @@ DASH_MANIFEST = ("<!--free--><MPD xmlns='urn:mpeg:dash:schema:mpd:2011' type='st
                  " profiles='urn:mpeg:dash:profile:isoff-on-demand:2011'></MPD>\n")
 
 
-def make_clip(path, frames=6, size=f"{WIDTH}x{HEIGHT}", source="testsrc2"):
+def make_clip(path, frames=6, size=f"{WIDTH}x{HEIGHT}", source="testsrc2", rate=30):
     subprocess.run(
-        ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", f"{source}=s={size}:r=30",
+        ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", f"{source}=s={size}:r={rate}",
          "-frames:v", str(frames), "-c:v", "libx264", "-preset", "ultrafast", "-crf", "10",
          "-pix_fmt", "yuv420p", "-threads", "1", str(path)], check=True, timeout=WAIT_S)
     return path
