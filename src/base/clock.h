@@ -16,10 +16,11 @@ inline std::chrono::milliseconds Milliseconds(double seconds) {
 }
 
 // Since 1970-01-01 UTC.
-inline int64_t UnixSeconds() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
+inline int64_t UnixMilliseconds() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
              std::chrono::system_clock::now().time_since_epoch())
       .count();
 }
+inline int64_t UnixSeconds() { return UnixMilliseconds() / 1000; }
 
 }  // namespace octoscale

@@ -6,7 +6,6 @@ namespace octoscale {
 namespace {
 
 constexpr const char* kGroup = "Tasks and deadlines";
-constexpr double kDeadlineSecondsMax = 7 * 24 * 3600;
 
 bool Given(const CLI::App& command, const std::string& option) {
   const CLI::Option* found = command.get_option_no_throw(option);
@@ -43,6 +42,8 @@ Status ApplyTaskFlags(const ClipFlags& flags, const EngineFlags& engine, const C
   return OkStatus();
 }
 
+}  // namespace
+
 Result<double> ParseDeadline(const std::string& text) {
   const bool unit = text.size() > 1 && text.back() == 's';
   OCTO_ASSIGN_OR_RETURN(const double seconds,
@@ -50,8 +51,6 @@ Result<double> ParseDeadline(const std::string& text) {
   if (seconds > 0 && seconds <= kDeadlineSecondsMax) return seconds;
   return InvalidArgument("--deadline is more than 0 s and at most a week, not '" + text + "'");
 }
-
-}  // namespace
 
 void AddClipFlags(CLI::App& command, ClipFlags& flags) {
   command

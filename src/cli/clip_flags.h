@@ -23,6 +23,10 @@ struct ClipFlags {
   bool used() const { return !task.empty() || !deadline.empty(); }
 };
 
+// Seconds of --deadline: "40s", "40" or "1:30". InvalidArgument when it is no time, not above 0 or
+// more than a week.
+Result<double> ParseDeadline(const std::string& text);
+
 void AddClipFlags(CLI::App& command, ClipFlags& flags);
 
 // A clip's job without input and output. `command` tells what the user wrote from the defaults: a

@@ -57,11 +57,6 @@ nlohmann::ordered_json ProgressEvent(int64_t done, int64_t total, double fps) {
   return event;
 }
 
-// Of the real time: 0.1 when a tenth more was predicted than it took.
-double PredictionError(const ClipReport& clip) {
-  return (clip.predicted_seconds - clip.seconds) / clip.seconds;
-}
-
 void AddClip(const ClipReport& clip, nlohmann::ordered_json* event) {
   (*event)["model"] = clip.model;
   if (!clip.precision.empty()) (*event)["precision"] = clip.precision;
@@ -85,9 +80,8 @@ std::string ClipText(const ClipReport& clip) {
   text += "; " + std::to_string(clip.video.output_bytes) + " bytes";
   if (clip.bytes_max > 0) text += " of at most " + std::to_string(clip.bytes_max);
   if (clip.encoded_again) text += ", encoded again to keep to that";
-  if (clip.predicted_seconds <= 0) return text;
-  return text + "; predicted " + Fixed(clip.predicted_seconds, 2) + " s, off by " +
-         Fixed(100 * PredictionError(clip), 1) + " %";
+  const std::string prediction = PredictionText(clip);
+  return prediction.empty() ? text : text + "; " + prediction;
 }
 
 std::string BarText(int64_t done, int64_t total, double fps) {

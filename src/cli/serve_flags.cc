@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/user_folders.h"
+#include "cli/clip_flags.h"
 #include "cli/service_flags.h"
 #include "frame/frame.h"
 #include "worker/simulated_upscaler.h"
@@ -59,8 +60,12 @@ void AddServingFlags(CLI::App& command, ServeFlags& flags) {
 
 void AddClipFlags(CLI::App& command, ServeFlags& flags) {
   const char* group = "Upscaling";
-  AddNumber(command, group, "--deadline", flags.deadline_s,
-            "For a whole task, transfers included; 0: none", 0, 86'400, "S");
+  command
+      .add_option(
+          "--deadline", flags.deadline,
+          "For a whole task (40s), queue and transfers included; deadline_s of a request wins")
+      ->type_name("TIME")
+      ->group(group);
   AddOption(command, group, "--late", flags.late,
             "A clip that can't meet it: run it as fast as is honest, or refuse it", "run|refuse")
       ->check(CLI::IsMember({"run", "refuse"}));
@@ -214,7 +219,9 @@ Status SetClip(const ServeFlags& flags, ServiceOptions* options) {
   OCTO_ASSIGN_OR_RETURN(options->clip.model, ResolveEngineFlags(flags.engine));
   options->clip.late = flags.late == "refuse" ? LatePolicy::kRefuse : LatePolicy::kRun;
   options->clip.pipeline.journal.program = std::string("octoscale ") + OCTOSCALE_VERSION;
-  options->deadline_seconds = flags.deadline_s;
+  if (!flags.deadline.empty()) {
+    OCTO_ASSIGN_OR_RETURN(options->deadline_seconds, ParseDeadline(flags.deadline));
+  }
   if (flags.simulate_ms_per_frame < 0) return OkStatus();
   const auto provider = worker::MakeSimulatedProvider(
       std::chrono::microseconds(static_cast<int64_t>(flags.simulate_ms_per_frame * 1000)));

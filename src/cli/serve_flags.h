@@ -40,7 +40,7 @@ struct ServeFlags {
   double sweep_s = 300;
   int64_t temp_age_s = 0;     // 0: expiry + 600
   double temp_mb_max = 9000;  // millions of bytes
-  double deadline_s = 0;
+  std::string deadline;       // empty: none
   std::string late = "run";
   double simulate_ms_per_frame = -1;  // below 0: the real engine
 };

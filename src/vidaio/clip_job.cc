@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <memory>
 #include <utility>
 
@@ -98,6 +99,19 @@ Result<std::unique_ptr<FrameUpscaler>> MakeUpscaler(const ClipJob& job, const Mo
 }
 
 }  // namespace
+
+double PredictionError(const ClipReport& report) {
+  if (report.predicted_seconds <= 0) return 0;
+  return (report.predicted_seconds - report.seconds) / report.seconds;
+}
+
+std::string PredictionText(const ClipReport& report) {
+  if (report.predicted_seconds <= 0) return {};
+  char text[96];
+  std::snprintf(text, sizeof(text), "predicted %.2f s, off by %.1f %%", report.predicted_seconds,
+                100 * PredictionError(report));
+  return text;
+}
 
 Result<ClipReport> RunClip(const ClipJob& job, const ClipEvents& events,
                            const CancelToken& cancel) {

@@ -74,6 +74,12 @@ struct ClipReport {
   bool encoded_again = false;    // the first encoding was above the limit
 };
 
+// How far the prediction was off, of the real time; positive: more was predicted than it took. 0
+// without a prediction.
+double PredictionError(const ClipReport& report);
+// "predicted 8.76 s, off by 6.0 %"; empty without a prediction.
+std::string PredictionText(const ClipReport& report);
+
 // Blocks until the answer is complete under its name; nothing is left under it otherwise. Several
 // calls may run at once (each with its own engine).
 // Errors: those of ApplyPreset, CreateModelUpscaler and RunPipeline; ResourceExhausted (the answer

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <ctime>
 #include <random>
 #include <utility>
@@ -82,7 +83,7 @@ std::optional<Problem> FrontDesk::Admit(const UpscaleRequest& request, JobQueue:
                   [](const ClipRecord& clip) { return IsFinished(clip.state); });
   if (nothing_to_do) {
     job.state = JobState::kFailed;
-    job.finished_s = job.created_s;
+    job.finished_s = job.created_ms / 1000;
   }
   job.queue_position = nothing_to_do ? 0 : parts_.queue->NextPosition();
   if (const Status stored = parts_.store->Insert(job); !stored.ok()) {
@@ -156,7 +157,10 @@ std::optional<Problem> FrontDesk::MakeJob(const UpscaleRequest& request, JobReco
   job->model = request.model;
   job->codec = request.codec;
   job->cq = request.cq;
-  job->created_s = UnixSeconds();
+  job->created_ms = UnixMilliseconds();
+  const double deadline =
+      request.deadline_s > 0 ? request.deadline_s : parts_.options->deadline_seconds;
+  if (deadline > 0) job->deadline_ms = std::max<int64_t>(1, std::llround(deadline * 1000));
   ActiveFiles active = FilesOf(parts_.queue->Asked(), *parts_.volume);
   for (const std::string& path : request.video_paths) {
     ClipRecord clip;

@@ -59,9 +59,13 @@ struct JobRecord {
   int queue_position = 0;  // when it was accepted; 0: it started at once
   int active_tasks = 0;    // when it ended
   int queued_tasks = 0;
-  int64_t created_s = 0;  // Unix time
-  int64_t finished_s = 0;
+  int64_t created_ms = 0;   // Unix time of its acceptance
+  int64_t deadline_ms = 0;  // from then on, queue and transfers included; 0: none
+  int64_t taken_ms = 0;     // from then on until it ended; 0: it has not
+  int64_t finished_s = 0;   // Unix time
   std::vector<ClipRecord> clips;
+
+  bool late() const { return deadline_ms > 0 && taken_ms > deadline_ms; }
 };
 
 }  // namespace octoscale

@@ -15,6 +15,7 @@
 #include "pipeline/journal_dir.h"
 #include "vidaio/clip_job.h"
 #include "vidaio/clip_limits.h"
+#include "vidaio/clip_plan.h"
 #include "vidaio/compliance.h"
 #include "vidaio/upscale_request.h"
 #include "vidaio/video_container.h"
@@ -80,7 +81,9 @@ class JobRunner::Task {
   Status BeginAttempt(size_t i);
   Result<ClipReport> RunWithJournal(ClipJob clip);
   ClipJob MakeClip(size_t i, const std::string& input) const;
+  double SecondsLeft() const;
   double DeadlineOf(size_t i) const;
+  Status CheckTimeLeft() const;
   Status Check(const ClipJob& clip) const;
   void StartPublishing(size_t i);
   Status Publish(size_t i);
@@ -152,14 +155,28 @@ Result<std::string> JobRunner::Task::WaitForInput(size_t i) {
   return InputOf(i);
 }
 
+// Of a task with a deadline; below 0 once it is late.
+double JobRunner::Task::SecondsLeft() const {
+  return static_cast<double>(job_.created_ms + job_.deadline_ms - UnixMilliseconds()) / 1000;
+}
+
 double JobRunner::Task::DeadlineOf(size_t i) const {
-  const double whole = parts_.options->deadline_seconds;
-  // A task that an earlier process accepted is late already; what counts is that it is done.
-  if (whole <= 0 || job_.attempts > 1) return 0;
-  const double left = whole - static_cast<double>(UnixSeconds() - job_.created_s);
+  if (job_.deadline_ms <= 0) return 0;
   const auto clips_left = static_cast<double>(job_.clips.size() - i);
   const double share = job_.clips[i].remote ? kShareBeforeUpload : 1;
-  return std::max(kDeadlineSecondsMin, left * share / clips_left);
+  return std::max(kDeadlineSecondsMin, SecondsLeft() * share / clips_left);
+}
+
+// Before a clip is begun, maybe by a later process than the one that accepted the task.
+Status JobRunner::Task::CheckTimeLeft() const {
+  const double left = job_.deadline_ms > 0 ? SecondsLeft() : 1;
+  if (left > 0) return OkStatus();
+  const std::string text = "the task's deadline of " +
+                           ShortSeconds(static_cast<double>(job_.deadline_ms) / 1000) + " passed " +
+                           ShortSeconds(-left) + " before this clip was begun";
+  if (parts_.options->clip.late == LatePolicy::kRefuse) return DeadlineExceeded(text);
+  Log(text + "; going on all the same");
+  return OkStatus();
 }
 
 ClipJob JobRunner::Task::MakeClip(size_t i, const std::string& input) const {
@@ -206,6 +223,7 @@ Status JobRunner::Task::Upscale(size_t i, const std::string& input) {
   ClipRecord& record = job_.clips[i];
   OCTO_RETURN_IF_ERROR(CheckVideoFile(input));
   OCTO_ASSIGN_OR_RETURN(const EngineGate::Pass pass, runner_.gate_.Enter(cancel_));
+  OCTO_RETURN_IF_ERROR(CheckTimeLeft());
   OCTO_RETURN_IF_ERROR(BeginAttempt(i));
   OCTO_ASSIGN_OR_RETURN(const MediaInfo info, ProbeMedia(input));
   OCTO_RETURN_IF_ERROR(CheckClipLimits(info, job_.scale, parts_.options->clip_limits));
@@ -222,7 +240,8 @@ Status JobRunner::Task::Upscale(size_t i, const std::string& input) {
       report.model + ", " + std::to_string(std::lround(report.seconds * 1000)) + " ms" +
       (report.video.frames_resumed > 0
            ? ", " + std::to_string(report.video.frames_resumed) + " of them from an earlier run"
-           : ""));
+            : "") +
+       (report.predicted_seconds > 0 ? "; " + PredictionText(report) : ""));
   OCTO_ASSIGN_OR_RETURN(record.bytes, FileBytes(clip.output));
   record.attempts = 0;
   record.state = JobState::kUploading;
@@ -317,6 +336,7 @@ bool JobRunner::Task::End() {
   }
   job_.state = in_state(JobState::kFailed) ? JobState::kFailed : JobState::kDone;
   job_.finished_s = UnixSeconds();
+  job_.taken_ms = std::max<int64_t>(1, UnixMilliseconds() - job_.created_ms);
   return true;
 }
 

@@ -21,8 +21,8 @@ constexpr const char* kSchema =
     " number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, folder TEXT NOT NULL,"
     " scale INTEGER NOT NULL, model TEXT NOT NULL, codec TEXT NOT NULL, cq INTEGER NOT NULL,"
     " state INTEGER NOT NULL, attempts INTEGER NOT NULL, queue_position INTEGER NOT NULL,"
-    " active_tasks INTEGER NOT NULL, queued_tasks INTEGER NOT NULL, created INTEGER NOT NULL,"
-    " finished INTEGER NOT NULL) STRICT;"
+    " active_tasks INTEGER NOT NULL, queued_tasks INTEGER NOT NULL, created_ms INTEGER NOT NULL,"
+    " deadline_ms INTEGER NOT NULL, taken_ms INTEGER NOT NULL, finished INTEGER NOT NULL) STRICT;"
     "CREATE TABLE clips ("
     " job TEXT NOT NULL REFERENCES jobs(id) ON DELETE CASCADE, place INTEGER NOT NULL,"
     " source TEXT NOT NULL, remote INTEGER NOT NULL, input TEXT NOT NULL, output TEXT NOT NULL,"
@@ -36,10 +36,15 @@ constexpr const char* kSchema =
     "PRAGMA application_id = 0x6f63746f;"
     "COMMIT;";
 
-constexpr const char* kFromVersion1 =
+// Format 2: deadlines, attempts by clip, results that were removed.
+constexpr const char* kFrom1To2 =
     "BEGIN IMMEDIATE;"
     "ALTER TABLE clips ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE clips ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE jobs RENAME COLUMN created TO created_ms;"
+    "ALTER TABLE jobs ADD COLUMN deadline_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE jobs ADD COLUMN taken_ms INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE jobs SET created_ms = created_ms * 1000;"
     "PRAGMA user_version = 2;"
     "COMMIT;";
 
@@ -176,13 +181,18 @@ Status JobStore::Prepare() {
   }
   OCTO_RETURN_IF_ERROR(Run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"));
   if (empty) return Run(kSchema);
+  OCTO_RETURN_IF_ERROR(CheckPages());
+  return version == 1 ? Run(kFrom1To2) : OkStatus();
+}
+
+Status JobStore::CheckPages() {
   Statement check(*this, "PRAGMA quick_check(1)");
   OCTO_ASSIGN_OR_RETURN(const bool row, check.Step());
   if (!row || check.Text(0) != "ok") {
     return CorruptInput(path_ + " is damaged: " + (row ? check.Text(0) : "no answer") +
                         "; move the file away to start with an empty list of tasks");
   }
-  return version < kSchemaVersion ? Run(kFromVersion1) : OkStatus();
+  return OkStatus();
 }
 
 Status JobStore::InTransaction(const std::function<Status()>& steps) {
@@ -202,8 +212,8 @@ Status JobStore::InsertRows(const JobRecord& job) {
   Status status =
       Statement(*this,
                 "INSERT INTO jobs (id, folder, scale, model, codec, cq, state, attempts,"
-                " queue_position, active_tasks, queued_tasks, created, finished)"
-                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)")
+                " queue_position, active_tasks, queued_tasks, created_ms, deadline_ms, taken_ms,"
+                " finished) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
           .Bind(job.id)
           .Bind(job.folder)
           .Bind(job.scale)
@@ -215,7 +225,9 @@ Status JobStore::InsertRows(const JobRecord& job) {
           .Bind(job.queue_position)
           .Bind(job.active_tasks)
           .Bind(job.queued_tasks)
-          .Bind(job.created_s)
+          .Bind(job.created_ms)
+          .Bind(job.deadline_ms)
+          .Bind(job.taken_ms)
           .Bind(job.finished_s)
           .Run();
   for (size_t i = 0; status.ok() && i < job.clips.size(); ++i) {
@@ -261,12 +273,13 @@ Status JobStore::SaveAll(const JobRecord& job) {
 
 Status JobStore::UpdateJob(const JobRecord& job) {
   return Statement(*this,
-                   "UPDATE jobs SET state=?, attempts=?, active_tasks=?, queued_tasks=?, finished=?"
-                   " WHERE id=?")
+                   "UPDATE jobs SET state=?, attempts=?, active_tasks=?, queued_tasks=?,"
+                   " taken_ms=?, finished=? WHERE id=?")
       .Bind(static_cast<int64_t>(job.state))
       .Bind(job.attempts)
       .Bind(job.active_tasks)
       .Bind(job.queued_tasks)
+      .Bind(job.taken_ms)
       .Bind(job.finished_s)
       .Bind(job.id)
       .Run();
@@ -319,7 +332,8 @@ Result<std::vector<JobRecord>> JobStore::Load(const char* where, const std::stri
   const std::string sql =
       std::string(
           "SELECT id, folder, scale, model, codec, cq, state, attempts, queue_position,"
-          " active_tasks, queued_tasks, created, finished FROM jobs WHERE ") +
+          " active_tasks, queued_tasks, created_ms, deadline_ms, taken_ms, finished FROM jobs"
+          " WHERE ") +
       where + " ORDER BY number";
   Statement statement(*this, sql.c_str());
   if (id != nullptr) statement.Bind(*id);
@@ -339,8 +353,10 @@ Result<std::vector<JobRecord>> JobStore::Load(const char* where, const std::stri
     job.queue_position = statement.Int(8);
     job.active_tasks = statement.Int(9);
     job.queued_tasks = statement.Int(10);
-    job.created_s = statement.Integer(11);
-    job.finished_s = statement.Integer(12);
+    job.created_ms = statement.Integer(11);
+    job.deadline_ms = statement.Integer(12);
+    job.taken_ms = statement.Integer(13);
+    job.finished_s = statement.Integer(14);
     OCTO_RETURN_IF_ERROR(LoadClips(&job));
     jobs.push_back(std::move(job));
   }

@@ -59,6 +59,7 @@ class JobStore {
   class Statement;
   JobStore(std::string path, void* database, int lock_fd);
   Status Prepare();
+  Status CheckPages();
   Status Run(const char* sql);
   Status InTransaction(const std::function<Status()>& steps);
   Status InsertRows(const JobRecord& job);

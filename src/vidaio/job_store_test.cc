@@ -22,7 +22,8 @@ JobRecord Job(const std::string& id, size_t clips = 2) {
   job.scale = 4;
   job.model = "m";
   job.codec = "hevc";
-  job.created_s = 1000;
+  job.created_ms = 1'000'000;
+  job.deadline_ms = 40'000;
   for (size_t i = 0; i < clips; ++i) {
     ClipRecord clip;
     clip.source = "https://host/" + std::to_string(i) + "?signature=x'y";
@@ -60,6 +61,7 @@ TEST_F(JobStoreTest, JobsSurviveReopening) {
     EXPECT_EQ(store->Insert(job).code(), StatusCode::kAlreadyExists);
     job.state = JobState::kRunning;
     job.attempts = 1;
+    job.taken_ms = 45'000;
     ASSERT_TRUE(store->SaveJob(job).ok());
     job.clips[1].state = JobState::kDone;
     job.clips[1].bytes = 77;
@@ -74,12 +76,30 @@ TEST_F(JobStoreTest, JobsSurviveReopening) {
   EXPECT_EQ(found.folder, job.folder);
   EXPECT_EQ(found.state, JobState::kRunning);
   EXPECT_EQ(found.attempts, 1);
+  EXPECT_EQ(found.created_ms, 1'000'000);
+  EXPECT_EQ(found.deadline_ms, 40'000);
+  EXPECT_EQ(found.taken_ms, 45'000);
   ASSERT_EQ(found.clips.size(), 2u);
   EXPECT_EQ(found.clips[0].source, job.clips[0].source);
   EXPECT_TRUE(found.clips[0].remote);
   EXPECT_EQ(found.clips[1].state, JobState::kDone);
   EXPECT_EQ(found.clips[1].bytes, 77);
   EXPECT_FALSE(store->Find("other")->has_value());
+}
+
+TEST_F(JobStoreTest, AnOlderFormatIsTakenOver) {
+  ASSERT_TRUE(Open()->Insert(Job("a")).ok());
+  Sql("ALTER TABLE jobs DROP COLUMN deadline_ms; ALTER TABLE jobs DROP COLUMN taken_ms;"
+      "ALTER TABLE jobs RENAME COLUMN created_ms TO created; UPDATE jobs SET created = 1000;"
+      "PRAGMA user_version = 1");
+  for (int start = 0; start < 2; ++start) {
+    const auto store = Open();
+    const auto found = store->Find("a");
+    ASSERT_TRUE(found.ok() && found->has_value()) << found.status().message();
+    EXPECT_EQ((*found)->created_ms, 1'000'000);
+    EXPECT_EQ((*found)->deadline_ms, 0);
+    EXPECT_EQ((*found)->clips.size(), 2u);
+  }
 }
 
 TEST_F(JobStoreTest, PublishedResultsAndOldJobs) {

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "http/server.h"
+#include "vidaio/clip_plan.h"
 #include "vidaio/front_desk.h"
 #include "vidaio/job_queue.h"
 #include "vidaio/job_runner.h"
@@ -74,6 +75,8 @@ class VidaioService::Impl {
   void SweepLoop();
   void SweepOnce();
   void AddReaders();
+  metrics::Counter& LateTasks();
+  void SayIfInTime(const JobRecord& job);
 
   const ServiceOptions options_;
   const SharedVolume volume_;
@@ -125,6 +128,12 @@ void VidaioService::Impl::AddReaders() {
                      [this] { return static_cast<double>(queue_.state().active_tasks); });
   metrics_.AddReader("octoscale_vidaio_queued_tasks", "Tasks that wait.",
                      [this] { return static_cast<double>(queue_.state().queued_tasks); });
+  static_cast<void>(LateTasks());  // 0 from the start
+}
+
+metrics::Counter& VidaioService::Impl::LateTasks() {
+  return metrics_.AddCounter("octoscale_vidaio_tasks_late_total",
+                             "Tasks that ended after their deadline.");
 }
 
 Result<std::unique_ptr<http::Server>> VidaioService::Impl::MakeServer(const std::string& listen) {
@@ -172,7 +181,17 @@ Status VidaioService::Impl::Recover() {
   return OkStatus();
 }
 
+void VidaioService::Impl::SayIfInTime(const JobRecord& job) {
+  if (job.deadline_ms <= 0) return;
+  if (job.late()) LateTasks().Add();
+  log_("task " + job.id + ": " + (job.late() ? "late: " : "in time: ") +
+       ShortSeconds(static_cast<double>(job.taken_ms) / 1000) + " of " +
+       ShortSeconds(static_cast<double>(job.deadline_ms) / 1000) +
+       ", queue and transfers included");
+}
+
 void VidaioService::Impl::OnFinished(const JobRecord& job) {
+  SayIfInTime(job);
   metrics_
       .AddCounter("octoscale_vidaio_tasks_total", "Tasks that ended.",
                   {{"result", std::string(JobStateName(job.state))}})

@@ -17,6 +17,8 @@ struct VidaioTask {
   std::string model = "realesr-animevideov3";  // docs/vidaio.md says why
 };
 
+constexpr double kDeadlineSecondsMax = 7 * 24 * 3600;
+
 // SD2HD, HD24K, SD24K and 4K28K.
 const std::vector<VidaioTask>& VidaioTasks();
 

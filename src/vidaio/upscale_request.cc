@@ -66,6 +66,17 @@ std::optional<Problem> ReadInteger(const Json& object, const char* name, int* va
   return std::nullopt;
 }
 
+std::optional<Problem> ReadDeadline(const Json& object, const char* name, double* seconds) {
+  const Json* member = Member(object, name);
+  if (member == nullptr) return std::nullopt;
+  const double number = member->is_number() ? member->get<double>() : NAN;
+  if (!(number > 0 && number <= kDeadlineSecondsMax)) {
+    return Schema("expected a number of seconds, above 0 and at most a week", name);
+  }
+  *seconds = number;
+  return std::nullopt;
+}
+
 std::optional<Problem> ReadPaths(const Json& object, const char* name,
                                  std::vector<std::string>* paths) {
   const Json* member = Member(object, name);
@@ -112,13 +123,19 @@ Json AnswerJson(const JobRecord& job) {
     urls.push_back(done ? clip.url : "");
     errors.push_back(clip.error);
   }
-  return {{"output_paths", paths},
-          {"output_urls", urls},
-          {"errors", errors},
-          {"success", job.state == JobState::kDone},
-          {"queue_position", job.queue_position},
-          {"active_tasks", job.active_tasks},
-          {"queued_tasks", job.queued_tasks}};
+  Json answer = {{"output_paths", paths},
+                 {"output_urls", urls},
+                 {"errors", errors},
+                 {"success", job.state == JobState::kDone},
+                 {"queue_position", job.queue_position},
+                 {"active_tasks", job.active_tasks},
+                 {"queued_tasks", job.queued_tasks}};
+  if (job.deadline_ms > 0) {
+    answer["deadline_s"] = static_cast<double>(job.deadline_ms) / 1000;
+    answer["seconds"] = static_cast<double>(job.taken_ms) / 1000;
+    answer["late"] = job.late();
+  }
+  return answer;
 }
 
 Json QueueJson(const QueueState& queue) {
@@ -142,6 +159,7 @@ std::optional<Problem> ParseUpscaleRequest(const std::string& body, UpscaleReque
   if (auto problem = ReadInteger(object, "scale", &request->scale)) return problem;
   if (auto problem = ReadInteger(object, "cq", &request->cq)) return problem;
   if (request->cq < 0 || request->cq > kCqMax) return Schema("expected 0 to 63", "cq");
+  if (auto problem = ReadDeadline(object, "deadline_s", &request->deadline_s)) return problem;
   for (const auto& [name, value] : {std::pair{"task_id", &request->task_id},
                                     {"model", &request->model},
                                     {"codec", &request->codec}}) {

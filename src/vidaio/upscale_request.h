@@ -21,10 +21,12 @@ struct UpscaleRequest {
   std::string model;
   std::string codec;
   int cq = 35;
+  double deadline_s = 0;  // 0: none was given
 };
 
-// {video_paths, output_paths?, scale, task_id?, model?, codec?, cq?}; other members are ignored. A
-// problem is 422 (not JSON, or not of this form) or 400 (another scale, an empty path).
+// {video_paths, output_paths?, scale, task_id?, model?, codec?, cq?, deadline_s?}; other members
+// are ignored. A problem is 422 (not JSON, or not of this form) or 400 (another scale, an empty
+// path).
 std::optional<http::Problem> ParseUpscaleRequest(const std::string& body, UpscaleRequest* request);
 
 // The older {payload_url, task_type}: the scale is the task's. Problems as above; 422 for an
@@ -37,7 +39,8 @@ bool IsUrl(const std::string& path);
 bool AsksTheSame(const UpscaleRequest& request, const JobRecord& job);
 
 // 200: {output_paths, output_urls, errors, success, queue_position, active_tasks, queued_tasks}.
-// The lists have one entry for each clip, in the order of the request; "" where there is none.
+// The lists have one entry for each clip, in the order of the request; "" where there is none. Of a
+// task with a deadline also {deadline_s, seconds, late}.
 http::Response UpscaleAnswer(const JobRecord& job);
 // 200: {uploaded_video_url}, null when it failed.
 http::Response OlderAnswer(const JobRecord& job);

@@ -7,6 +7,7 @@ namespace octoscale {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 // Status of the problem, or 0.
 int Parse(const std::string& body, UpscaleRequest* request = nullptr) {
@@ -18,7 +19,8 @@ int Parse(const std::string& body, UpscaleRequest* request = nullptr) {
 TEST(UpscaleRequestTest, AllMembers) {
   UpscaleRequest request;
   ASSERT_EQ(Parse(R"({"video_paths":["a","http://h/b"],"output_paths":["c","d"],"scale":4,
-                      "task_id":"t","model":"m","codec":"av1","cq":20,"unknown":[]})",
+                      "task_id":"t","model":"m","codec":"av1","cq":20,"deadline_s":37.5,
+                      "unknown":[]})",
                   &request),
             0);
   EXPECT_THAT(request.video_paths, ElementsAre("a", "http://h/b"));
@@ -27,6 +29,7 @@ TEST(UpscaleRequestTest, AllMembers) {
   EXPECT_EQ(request.task_id, "t");
   EXPECT_EQ(request.codec, "av1");
   EXPECT_EQ(request.cq, 20);
+  EXPECT_EQ(request.deadline_s, 37.5);
 }
 
 TEST(UpscaleRequestTest, DefaultsAndNulls) {
@@ -36,19 +39,34 @@ TEST(UpscaleRequestTest, DefaultsAndNulls) {
       0);
   EXPECT_EQ(request.cq, 35);
   EXPECT_EQ(request.task_id, "");
+  EXPECT_EQ(request.deadline_s, 0);
 }
 
 TEST(UpscaleRequestTest, TheFormIs422) {
-  for (const char* body :
-       {"", "{", "[]", "null", "\"x\"", R"({"scale":2})", R"({"video_paths":["a"]})",
-        R"({"video_paths":[],"scale":2})", R"({"video_paths":"a","scale":2})",
-        R"({"video_paths":[1],"scale":2})", R"({"video_paths":["a"],"scale":"two"})",
-        R"({"video_paths":["a"],"scale":true})", R"({"video_paths":["a"],"scale":2.5})",
-        R"({"video_paths":["a"],"scale":1e300})", R"({"video_paths":["a"],"scale":2,"cq":64})",
-        R"({"video_paths":["a"],"scale":2,"task_id":7})",
-        R"({"video_paths":["a"],"scale":2,"task_id":"a\nb"})",
-        R"({"video_paths":["a"],"scale":2,"output_paths":["a","b"]})",
-        R"({"video_paths":["1","2","3","4","5","6"],"scale":2})"}) {
+  for (const char* body : {"",
+                           "{",
+                           "[]",
+                           "null",
+                           "\"x\"",
+                           R"({"scale":2})",
+                           R"({"video_paths":["a"]})",
+                           R"({"video_paths":[],"scale":2})",
+                           R"({"video_paths":"a","scale":2})",
+                           R"({"video_paths":[1],"scale":2})",
+                           R"({"video_paths":["a"],"scale":"two"})",
+                           R"({"video_paths":["a"],"scale":true})",
+                           R"({"video_paths":["a"],"scale":2.5})",
+                           R"({"video_paths":["a"],"scale":1e300})",
+                           R"({"video_paths":["a"],"scale":2,"cq":64})",
+                           R"({"video_paths":["a"],"scale":2,"task_id":7})",
+                           R"({"video_paths":["a"],"scale":2,"task_id":"a\nb"})",
+                           R"({"video_paths":["a"],"scale":2,"deadline_s":0})",
+                           R"({"video_paths":["a"],"scale":2,"deadline_s":-1})",
+                           R"({"video_paths":["a"],"scale":2,"deadline_s":604801})",
+                           R"({"video_paths":["a"],"scale":2,"deadline_s":true})",
+                           R"({"video_paths":["a"],"scale":2,"deadline_s":"40s"})",
+                           R"({"video_paths":["a"],"scale":2,"output_paths":["a","b"]})",
+                           R"({"video_paths":["1","2","3","4","5","6"],"scale":2})"}) {
     EXPECT_EQ(Parse(body), 422) << body;
   }
   EXPECT_EQ(Parse(R"({"video_paths":["a"],"scale":2,"x":)" + std::string(50000, '[')), 422);
@@ -124,6 +142,21 @@ TEST(UpscaleRequestTest, AnswersHaveOneEntryForEachClip) {
                   "\"errors\":[\"\",\"b: \xef\xbf\xbd\",\"\"],"
                   R"("success":false,"queue_position":1,"active_tasks":0,"queued_tasks":0})"
                   "\n");
+}
+
+TEST(UpscaleRequestTest, AnswersWithADeadlineSayWhetherTheyAreLate) {
+  JobRecord job;
+  job.state = JobState::kDone;
+  job.deadline_ms = 40'000;
+  job.taken_ms = 40'000;
+  const auto text = [&job] {
+    const http::Response answer = UpscaleAnswer(job);
+    return std::string(reinterpret_cast<const char*>(answer.body[0].bytes.data()),
+                       answer.body[0].bytes.size());
+  };
+  EXPECT_THAT(text(), HasSubstr(R"("deadline_s":40.0,"seconds":40.0,"late":false})"));
+  job.taken_ms = 40'001;
+  EXPECT_THAT(text(), HasSubstr(R"("deadline_s":40.0,"seconds":40.001,"late":true})"));
 }
 
 }  // namespace

@@ -2,11 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
 #include <string>
 
-#include "base/temporary_folder.h"
+#include "base/testing/temp_dir.h"
 
 namespace octoscale {
 namespace {
@@ -102,9 +101,9 @@ TEST(VideoContainerTest, TransportStreamsAreNothingButPackets) {
 }
 
 TEST(VideoContainerTest, FilesAreNamedWithWhatTheyAre) {
-  const TemporaryFolder folder = *TemporaryFolder::Create();
+  const TempDir folder;
   const auto check = [&](const std::string& content) {
-    const std::string path = folder.path() / "clip.mp4";
+    const std::string path = folder / "clip.mp4";
     std::ofstream(path, std::ios::binary) << content;
     return CheckVideoFile(path);
   };
@@ -120,7 +119,7 @@ TEST(VideoContainerTest, FilesAreNamedWithWhatTheyAre) {
     EXPECT_NE(status.message().find(words), std::string::npos) << status.message();
     EXPECT_NE(status.message().find("clip.mp4"), std::string::npos) << status.message();
   }
-  const Status missing = CheckVideoFile(folder.path() / "missing.mp4");
+  const Status missing = CheckVideoFile(folder / "missing.mp4");
   EXPECT_EQ(missing.code(), StatusCode::kNotFound) << missing.message();
 }
 
