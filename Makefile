@@ -31,7 +31,7 @@ help:
 	@echo "make test-asan    the tests under AddressSanitizer and UBSan"
 	@echo "make test-tsan    the tests under ThreadSanitizer"
 	@echo "make fuzz         each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)"
-	@echo "make install PREFIX=$(PREFIX)   programs and documents"
+	@echo "make install PREFIX=$(PREFIX)   programs, documents, systemd units"
 	@echo "make format       lay out the sources with clang-format"
 	@echo "make clean        remove the build directories and demo/"
 
