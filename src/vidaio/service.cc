@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <mutex>
 #include <optional>
+#include <set>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -21,6 +23,7 @@
 #include "vidaio/job_store.h"
 #include "vidaio/result_files.h"
 #include "vidaio/service_routes.h"
+#include "vidaio/tasks.h"
 
 namespace octoscale {
 namespace {
@@ -36,6 +39,24 @@ Status MakePrivateFolder(const std::string& path) {
   fs::create_directories(path, error);
   if (error) return ErrnoStatus(error.value(), path);
   if (chmod(path.c_str(), 0700) != 0) return ErrnoStatus(errno, path);
+  return OkStatus();
+}
+
+// Loads what tasks want once, so that a service without weights says so at its start.
+Status CheckModels(const ClipJob& clip) {
+  if (clip.make_upscaler) return OkStatus();
+  std::set<std::pair<std::string, int>> wanted;
+  for (const VidaioTask& task : VidaioTasks()) {
+    wanted.emplace(clip.model.model.empty() ? task.model : clip.model.model, task.scale);
+  }
+  for (const auto& [model, scale] : wanted) {
+    ModelRequest request = clip.model;
+    request.model = model;
+    request.resample = true;
+    request.engine.scale = scale;
+    const Status loaded = CreateModelUpscaler(request).status();
+    if (!loaded.ok()) return loaded.WithContext("loading the network of the tasks");
+  }
   return OkStatus();
 }
 
@@ -65,6 +86,7 @@ class VidaioService::Impl {
   bool WaitDrained(std::chrono::milliseconds timeout);
   void Stop();
 
+  const ServiceOptions& options() const { return options_; }
   const http::Server& server() const { return *server_; }
   const http::Server* older_server() const { return older_server_.get(); }
 
@@ -305,6 +327,7 @@ Result<std::unique_ptr<VidaioService>> VidaioService::Create(
   auto impl = std::make_unique<Impl>(std::move(options), std::move(volume), std::move(store),
                                      std::move(s3), std::move(storage_problem), std::move(log));
   OCTO_RETURN_IF_ERROR(impl->Bind());
+  OCTO_RETURN_IF_ERROR(CheckModels(impl->options().clip));
   OCTO_RETURN_IF_ERROR(impl->Recover());
   return std::unique_ptr<VidaioService>(new VidaioService(std::move(impl)));
 }

@@ -15,9 +15,11 @@ namespace octoscale {
 
 class VidaioService {
  public:
-  // Opens the state, checks the shared volume, binds the addresses; answers nothing yet. `log` gets
+  // Opens the state, checks the shared volume, binds the addresses, loads the tasks' network once;
+  // answers nothing yet. `log` gets
   // lines for people and must be thread-safe. Errors: InvalidArgument (options; a public address
-  // without token), Unavailable (a port or the state is in use), those of JobStore::Open.
+  // without token), Unavailable (a port or the state is in use), those of JobStore::Open
+  // and CreateModelUpscaler (NotFound: the weights are not installed).
   static Result<std::unique_ptr<VidaioService>> Create(
       ServiceOptions options, std::function<void(const std::string& line)> log);
   ~VidaioService();  // Stop()

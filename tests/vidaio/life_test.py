@@ -186,6 +186,16 @@ class StateTest(ServiceTest):
             with self.subTest(flags=flags, env=env):
                 self.assertIn(words, self.refused(*flags, env=env))
 
+    def test_weights_that_are_missing_or_damaged(self):
+        models = self.folders.root / "models"
+        models.mkdir()
+        (models / "realesr-animevideov3-x2.param").write_bytes(b"x")
+        for flags, words in [((), "models install realesr-animevideov3"),
+                             (("--model", "nonsense"), "nonsense")]:
+            self.assertIn(words, self.refused("--models-dir", models, *flags))
+        (models / "realesr-animevideov3-x2.bin").write_bytes(b"x")
+        self.assertIn("x2.param", self.refused("--models-dir", models))
+
     def test_a_taken_older_port_that_was_asked_for(self):
         with Service(self.folders, older="127.0.0.1:0") as service:
             taken = f"127.0.0.1:{service.older_port}"
