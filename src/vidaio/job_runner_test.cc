@@ -32,7 +32,7 @@ class JobRunnerTest : public ::testing::Test {
     JobRecord job;
     job.id = "t";
     job.folder = "folder";
-    job.created_s = 1;
+    job.created_ms = 1;
     for (const std::string& name : names) {
       ClipRecord clip;
       clip.source = clip.input = volume_.real() + "/" + name + ".mp4";
