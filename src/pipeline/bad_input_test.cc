@@ -55,6 +55,42 @@ TEST(BadInputTest, TextNamedMp4AndTextNamedTxt) {
   }
 }
 
+// Each names a real file beside it, and FFmpeg would open that.
+TEST(BadInputTest, PlaylistsAndManifestsOpenNoOtherFile) {
+  TempDir dir;
+  Ffmpeg(kClip + Quote(dir / "part.ts"));
+  Ffmpeg(kClip + Quote(dir / "part.mp4"));
+  const std::string hls = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\npart.ts\n#EXT-X-ENDLIST\n";
+  const std::string dash =
+      "<?xml version=\"1.0\"?>\n<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"static\" "
+      "mediaPresentationDuration=\"PT1S\" profiles=\"urn:mpeg:dash:profile:isoff-on-demand:2011\">"
+      "<Period><AdaptationSet mimeType=\"video/mp4\"><Representation id=\"1\" bandwidth=\"1\">"
+      "<BaseURL>part.mp4</BaseURL></Representation></AdaptationSet></Period></MPD>\n";
+  const std::pair<const char*, std::string> manifests[] = {
+      {"hls.mp4", hls},
+      {"hls.m3u8", hls},
+      {"plain.mp4", "#EXTM3U\n#EXTINF:1,A\npart.ts\n"},
+      {"dash.mp4", dash},
+      {"dash.mpd", dash},
+      {"concat.mp4", "ffconcat version 1.0\nfile part.ts\n"},
+      {"concat.txt", "ffconcat version 1.0\nfile part.ts\n"},
+      {"winamp.mp4", "[playlist]\nFile1=part.ts\nNumberOfEntries=1\n"},
+      {"session.mp4",
+       "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n"
+       "a=rtpmap:96 H264/90000\n"},
+      {"index.mp4",
+       "# VobSub index file, v7 (do not modify this line!)\nsize: 64x48\nid: en, index: 0\n"
+       "timestamp: 00:00:00:000, filepos: 000000000\n"},
+  };
+  for (const auto& [name, text] : manifests) {
+    std::ofstream(dir / name) << text;
+    ExpectRefused(dir, dir / name, dir / "out.mkv", StatusCode::kUnsupported,
+                  std::string(name) + ": is ");
+    ExpectRefused(dir, dir / name, dir / "out.mkv", StatusCode::kUnsupported,
+                  "playlists and manifests are not opened");
+  }
+}
+
 TEST(BadInputTest, NamedPipe) {
   TempDir dir;
   RunShell("mkfifo " + Quote(dir / "in.mp4"));

@@ -3,9 +3,9 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "base/file_sequence.h"
+#include "video/input_format.h"
 
 namespace octoscale {
 namespace {
@@ -32,14 +32,6 @@ Status CheckPath(const std::string& path) {
 bool Exists(const std::string& path) {
   struct stat info {};
   return stat(path.c_str(), &info) == 0;
-}
-
-// FFmpeg renders text and raw bytes as pictures; nobody means that when naming a file .mp4.
-bool IsTextDemuxer(const char* name) {
-  for (const char* text : {"tty", "bin", "xbin", "adf", "idf"}) {
-    if (std::strcmp(name, text) == 0) return true;
-  }
-  return false;
 }
 
 // What FFmpeg logs, and reports no other way, when Matroska or AVI data end inside an element.
@@ -86,6 +78,7 @@ Status Demuxer::OpenFile(const AVInputFormat** format, AvDict* options, Rational
     const int error =
         avio_open2(&file_, url.c_str(), AVIO_FLAG_READ, &context_->interrupt_callback, nullptr);
     if (error < 0) return AvStatus(error, path_);
+    OCTO_ASSIGN_OR_RETURN(*format, FindInputFormat(path_, file_));
     context_->pb = file_;
     return OkStatus();
   }
@@ -104,31 +97,27 @@ Status Demuxer::OpenContext(Rational sequence_rate) {
   if (context_ == nullptr) return ResourceExhausted(path_ + ": out of memory");
   context_->interrupt_callback = InterruptOn(&cancel_);
   AvDict options;
-  options.Set("protocol_whitelist", "file,crypto,data");
   const AVInputFormat* format = nullptr;
   OCTO_RETURN_IF_ERROR(OpenFile(&format, &options, sequence_rate));
+  // A file is one file: what it names is not opened.
+  if (!is_sequence()) RefuseOtherFiles(context_, &other_file_);
+  options.Set("protocol_whitelist", is_sequence() ? "file" : "");
   const std::string url = "file:" + (is_sequence() ? FileSequence::Parse(path_)->Escaped() : path_);
   int error = avformat_open_input(&context_, url.c_str(), format, options.get());
+  if (error < 0 && !other_file_.empty())
+    return NamesOtherFiles(path_, "a list with " + other_file_);
   if (error == AVERROR_INVALIDDATA || error == AVERROR_EOF) {
     const std::string line = TakeAvLogLine();
     return CorruptInput(path_ + ": not a media file that FFmpeg can read, or cut off" +
                         (line.empty() ? "" : " (" + line + ")"));
   }
   if (error < 0) return AvStatus(error, path_);
-  OCTO_RETURN_IF_ERROR(CheckContainer());
   error = avformat_find_stream_info(context_, nullptr);
   if (error < 0) return AvStatus(error, path_ + ": reading the stream headers");
   const int64_t pictures = animation_ ? animation_->frames() : sequence_pictures_;
   if (pictures > 0) context_->streams[0]->nb_frames = pictures;
   // Reading the headers may already meet the end of a cut-off file.
   truncation_ = TruncationIn(TakeAvLogLine());
-  return OkStatus();
-}
-
-Status Demuxer::CheckContainer() const {
-  if (IsTextDemuxer(context_->iformat->name)) {
-    return CorruptInput(path_ + ": not a media file (it looks like text)");
-  }
   return OkStatus();
 }
 

@@ -52,7 +52,6 @@ class Demuxer {
   Demuxer(std::string path, const CancelToken& cancel);
   Status OpenContext(Rational sequence_rate);
   Status OpenFile(const AVInputFormat** format, AvDict* options, Rational sequence_rate);
-  Status CheckContainer() const;
   std::string FindTruncation() const;
   void JoinTimes(AVPacket* packet);
   void SetDuration(AVPacket* packet) const;
@@ -61,6 +60,7 @@ class Demuxer {
   CancelToken cancel_;
   AVFormatContext* context_ = nullptr;
   AVIOContext* file_ = nullptr;
+  std::string other_file_;                    // that the file's demuxer wanted to open
   std::unique_ptr<WebpAnimation> animation_;  // the file, when it is one
   int64_t sequence_pictures_ = 0;             // of an image sequence; else 0
   bool allow_truncated_ = false;
