@@ -28,6 +28,10 @@ std::string Subtitles(const std::string& path) {
   return RunShell("ffmpeg -v error -i " + Quote(path) + " -map 0:s:0 -c:s srt -f srt -");
 }
 
+double Duration(const std::string& path) {
+  return std::stod(Ffprobe(path, "-show_entries format=duration").substr(9));
+}
+
 TEST(StreamsTest, AllAudioTracksAreCopiedBitForBit) {
   TempDir dir;
   Ffmpeg(std::string(kVideo) +
@@ -178,6 +182,35 @@ TEST(StreamsTest, ChaptersAreCutToTheAskedPart) {
       Ffprobe(dir / "out.mkv",
               "-show_chapters -show_entries chapter=start_time,end_time:chapter_tags=title"),
       HasSubstr("start_time=0.000000|end_time=0.400000|tag:title=Two"));
+}
+
+TEST(StreamsTest, ChaptersEndWithTheAskedPart) {
+  TempDir dir;
+  WriteText(dir / "meta.txt",
+            ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=200\ntitle=One\n"
+            "[CHAPTER]\nTIMEBASE=1/1000\nSTART=200\nEND=600\ntitle=Two\n"
+            "[CHAPTER]\nTIMEBASE=1/1000\nSTART=600\nEND=90000\ntitle=Three\n");
+  Ffmpeg(std::string(kVideo) + "-i " + Quote(dir / "meta.txt") + " -map_metadata 1 -map 0" + kX264 +
+         Quote(dir / "in.mkv"));
+  PipelineOptions options;
+  options.writer.overwrite = true;
+  for (const bool by_frames : {false, true}) {
+    options.reader.frames = by_frames ? 10 : 0;
+    options.reader.duration_seconds = by_frames ? 0 : 0.4;
+    for (const char* name : {"out.mp4", "out.mov", "out.mkv"}) {
+      EXPECT_EQ(DoubleOk(dir / "in.mkv", dir / name, options).chapters, 2) << name;
+      const std::string chapters =
+          Ffprobe(dir / name,
+                  "-show_chapters -show_entries chapter=start_time,end_time:chapter_tags=title");
+      EXPECT_THAT(chapters, HasSubstr("start_time=0.000000|end_time=0.200000|tag:title=One"));
+      EXPECT_THAT(chapters, HasSubstr("start_time=0.200000|end_time=0.400000|tag:title=Two"));
+      EXPECT_THAT(chapters, Not(HasSubstr("Three")));
+      EXPECT_NEAR(Duration(dir / name), 0.4, 0.001) << name;
+    }
+  }
+  // A limit behind the end cuts nothing.
+  options.reader.frames = 1000;
+  EXPECT_EQ(DoubleOk(dir / "in.mkv", dir / "out.mkv", options).chapters, 3);
 }
 
 TEST(StreamsTest, AttachmentsAreKeptInMatroskaAndNamedElsewhere) {

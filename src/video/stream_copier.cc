@@ -7,8 +7,10 @@
 #include <string_view>
 #include <utility>
 
+#include "video/chapters.h"
 #include "video/describe.h"
 #include "video/metadata.h"
+#include "video/planned_end.h"
 
 namespace octoscale {
 namespace {
@@ -33,6 +35,17 @@ AVCodecID TextSubtitleFor(const Container& container) {
       return AV_CODEC_ID_WEBVTT;
   }
   return AV_CODEC_ID_NONE;
+}
+
+bool AsksForFragments(const WriterOptions& options) {
+  for (const auto& [key, value] : options.encoder.extra) {
+    if (key.starts_with("frag_")) return true;
+    if (key != "movflags") continue;
+    for (const char* flag : {"frag", "empty_moov", "cmaf", "dash"}) {
+      if (value.find(flag) != std::string::npos) return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace
@@ -75,7 +88,7 @@ Result<std::unique_ptr<StreamCopier>> StreamCopier::Open(const VideoReader::Impl
   // The file need not be read a second time when nothing is copied from it.
   copier->ended_ = std::all_of(copier->tracks_.begin(), copier->tracks_.end(),
                                [](const auto& track) { return track == nullptr || track->cover; });
-  if (options.copy_chapters) OCTO_RETURN_IF_ERROR(copier->CopyChapters());
+  if (options.copy_chapters) copier->AddChapters(source, cancel);
   if (options.copy_metadata) copier->CopyGlobalMetadata();
   copier->SeekToStart();
   return copier;
@@ -255,31 +268,26 @@ Status StreamCopier::AddCover(AVStream* input, Track* track) {
   return OkStatus();
 }
 
-Status StreamCopier::CopyChapters() {
-  AVFormatContext* in = demuxer_->context();
-  AVFormatContext* out = muxer_->context();
-  if (in->nb_chapters == 0) return OkStatus();
+// A limited part ends where its last picture does, which is known at the end. Both muxers take
+// chapters then too, but not for a file of fragments.
+void StreamCopier::AddChapters(const VideoReader::Impl& source, const CancelToken& cancel) {
+  if (demuxer_->context()->nb_chapters == 0) return;
   if (muxer_->container().kind == ContainerKind::kWebm) {
     warnings_->push_back("chapters are left out: a .webm file can't hold them");
-    return OkStatus();
+    return;
   }
-  out->chapters = static_cast<AVChapter**>(av_calloc(in->nb_chapters, sizeof(AVChapter*)));
-  if (out->chapters == nullptr) throw std::bad_alloc();
-  for (unsigned i = 0; i < in->nb_chapters; ++i) {
-    const AVChapter& from = *in->chapters[i];
-    const int64_t offset = av_rescale_q(origin_us_, AV_TIME_BASE_Q, from.time_base);
-    if (window_.trimmed_start && from.end <= offset) continue;
-    auto* to = static_cast<AVChapter*>(av_mallocz(sizeof(AVChapter)));
-    if (to == nullptr) throw std::bad_alloc();
-    to->id = from.id;
-    to->time_base = from.time_base;
-    to->start = std::max<int64_t>(0, from.start - offset);
-    to->end = from.end - offset;
-    if (options_.copy_metadata) av_dict_copy(&to->metadata, from.metadata, 0);
-    out->chapters[out->nb_chapters++] = to;
-  }
-  chapters_ = static_cast<int>(out->nb_chapters);
-  return OkStatus();
+  const bool limited = source.options.duration_seconds > 0 || source.options.frames > 0;
+  chapters_at_end_ = limited && !AsksForFragments(options_);
+  if (chapters_at_end_) return;
+  std::optional<int64_t> end;
+  if (limited) end = PlannedEnd(source, cancel);
+  if (end) *end -= origin_us_;
+  CopyChaptersUntil(end);
+}
+
+void StreamCopier::CopyChaptersUntil(std::optional<int64_t> end_us) {
+  chapters_ = CopyChapters(*demuxer_->context(), window_, end_us, options_.copy_metadata,
+                           muxer_->context());
 }
 
 void StreamCopier::CopyGlobalMetadata() {
@@ -411,6 +419,7 @@ Status StreamCopier::CopyUntil(int64_t microseconds) {
 
 Status StreamCopier::Finish(std::optional<int64_t> end_microseconds) {
   end_us_ = end_microseconds;
+  if (chapters_at_end_) CopyChaptersUntil(end_us_);
   // A second past the end: streams of badly interleaved files come late.
   const int64_t stop = end_us_ ? *end_us_ + kMicroseconds : INT64_MAX;
   OCTO_RETURN_IF_ERROR(CopyUntil(stop));

@@ -41,8 +41,8 @@ class StreamCopier {
   int audio_streams() const { return audio_streams_; }
   int subtitle_streams() const { return subtitle_streams_; }
   int attachments() const { return attachments_; }
-  int covers() const { return covers_; }  // those that are streams
-  int chapters() const { return chapters_; }
+  int covers() const { return covers_; }      // those that are streams
+  int chapters() const { return chapters_; }  // complete after Finish()
 
  private:
   struct Track;
@@ -55,7 +55,8 @@ class StreamCopier {
   Status AddCover(AVStream* input, Track* track);
   Status CopyParameters(const AVStream& input, AVStream* output);
   AVStream* NewStream(const AVStream& input);
-  Status CopyChapters();
+  void AddChapters(const VideoReader::Impl& source, const CancelToken& cancel);
+  void CopyChaptersUntil(std::optional<int64_t> end_us);
   void CopyGlobalMetadata();
   void Drop(const AVStream& input, const std::string& reason);
   void SeekToStart();
@@ -82,6 +83,7 @@ class StreamCopier {
   int attachments_ = 0;
   int covers_ = 0;
   int chapters_ = 0;
+  bool chapters_at_end_ = false;  // added by Finish()
 };
 
 }  // namespace octoscale
