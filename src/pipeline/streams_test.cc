@@ -213,6 +213,42 @@ TEST(StreamsTest, ChaptersEndWithTheAskedPart) {
   EXPECT_EQ(DoubleOk(dir / "in.mkv", dir / "out.mkv", options).chapters, 3);
 }
 
+TEST(StreamsTest, SubtitlesThatOverlapTheEndAreShortened) {
+  TempDir dir;
+  WriteText(dir / "in.srt", "1\n00:00:00,200 --> 00:01:00,000\nA long one\n\n");
+  Ffmpeg(std::string(kVideo) + "-i " + Quote(dir / "in.srt") + kX264 + "-c:s srt " +
+         Quote(dir / "even.mkv"));
+  Ffmpeg("-f lavfi -i testsrc2=s=64x48:r=25:d=1 -i " + Quote(dir / "in.srt") + " -vf " +
+         Quote("setpts=if(lt(N\\,5)\\,N\\,N+5)/25/TB") + " -fps_mode passthrough" + kX264 +
+         "-bf 3 -c:s srt " + Quote(dir / "uneven.mkv"));
+  PipelineOptions options;
+  options.writer.overwrite = true;
+  struct Case {
+    const char* input;
+    double start, duration;
+    int64_t frames;
+    double expected;
+  };
+  // Of the uneven one, the picture that follows the tenth is shown at 15/25 s.
+  const Case cases[] = {{"even.mkv", 0, 0.6, 0, 0.6},
+                        {"even.mkv", 0, 0, 15, 0.6},
+                        {"even.mkv", 0.4, 0, 10, 0.4},
+                        {"uneven.mkv", 0, 0, 10, 0.6}};
+  for (const Case& c : cases) {
+    options.reader.start_seconds = c.start;
+    options.reader.duration_seconds = c.duration;
+    options.reader.frames = c.frames;
+    for (const char* name : {"out.mkv", "out.mp4"}) {
+      EXPECT_EQ(DoubleOk(dir / c.input, dir / name, options).subtitle_streams, 1);
+      EXPECT_NEAR(Duration(dir / name), c.expected, 0.002) << name << ' ' << c.frames;
+      EXPECT_THAT(Subtitles(dir / name), HasSubstr("A long one"));
+    }
+  }
+  // Without a limit it keeps its length.
+  DoubleOk(dir / "even.mkv", dir / "whole.mkv");
+  EXPECT_NEAR(Duration(dir / "whole.mkv"), 60, 0.1);
+}
+
 TEST(StreamsTest, AttachmentsAreKeptInMatroskaAndNamedElsewhere) {
   TempDir dir;
   WriteText(dir / "font.ttf", "not really a font");

@@ -88,6 +88,7 @@ Result<std::unique_ptr<StreamCopier>> StreamCopier::Open(const VideoReader::Impl
   // The file need not be read a second time when nothing is copied from it.
   copier->ended_ = std::all_of(copier->tracks_.begin(), copier->tracks_.end(),
                                [](const auto& track) { return track == nullptr || track->cover; });
+  if (copier->subtitle_streams_ > 0) copier->PlanEnd(source, cancel);
   if (options.copy_chapters) copier->AddChapters(source, cancel);
   if (options.copy_metadata) copier->CopyGlobalMetadata();
   copier->SeekToStart();
@@ -279,10 +280,13 @@ void StreamCopier::AddChapters(const VideoReader::Impl& source, const CancelToke
   const bool limited = source.options.duration_seconds > 0 || source.options.frames > 0;
   chapters_at_end_ = limited && !AsksForFragments(options_);
   if (chapters_at_end_) return;
-  std::optional<int64_t> end;
-  if (limited) end = PlannedEnd(source, cancel);
-  if (end) *end -= origin_us_;
-  CopyChaptersUntil(end);
+  if (limited && !planned_end_us_) PlanEnd(source, cancel);
+  CopyChaptersUntil(planned_end_us_);
+}
+
+void StreamCopier::PlanEnd(const VideoReader::Impl& source, const CancelToken& cancel) {
+  planned_end_us_ = PlannedEnd(source, cancel);
+  if (planned_end_us_) *planned_end_us_ -= origin_us_;
 }
 
 void StreamCopier::CopyChaptersUntil(std::optional<int64_t> end_us) {
@@ -354,11 +358,13 @@ bool StreamCopier::CutToWindow(const Track& track, AVPacket* packet) const {
     packet->duration += packet->pts;
     packet->pts = packet->dts = 0;
   }
-  if (!end_us_) return true;
-  const int64_t end = av_rescale_q(*end_us_, AV_TIME_BASE_Q, base);
-  if (packet->pts >= end) return false;
-  if (subtitle && packet->duration > 0)
+  const std::optional<int64_t> end_us = end_us_ ? end_us_ : planned_end_us_;
+  if (!end_us) return true;
+  const int64_t end = av_rescale_q(*end_us, AV_TIME_BASE_Q, base);
+  if (packet->pts >= end) return !end_us_;
+  if (subtitle && packet->duration > 0) {
     packet->duration = std::min(packet->duration, end - packet->pts);
+  }
   return true;
 }
 

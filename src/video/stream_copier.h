@@ -56,6 +56,7 @@ class StreamCopier {
   Status CopyParameters(const AVStream& input, AVStream* output);
   AVStream* NewStream(const AVStream& input);
   void AddChapters(const VideoReader::Impl& source, const CancelToken& cancel);
+  void PlanEnd(const VideoReader::Impl& source, const CancelToken& cancel);
   void CopyChaptersUntil(std::optional<int64_t> end_us);
   void CopyGlobalMetadata();
   void Drop(const AVStream& input, const std::string& reason);
@@ -71,8 +72,10 @@ class StreamCopier {
   std::vector<std::string>* warnings_;
   std::unique_ptr<Demuxer> demuxer_;
   SourceWindow window_;
-  int64_t origin_us_ = 0;                       // source time that became 0
-  std::optional<int64_t> end_us_;               // output timeline
+  int64_t origin_us_ = 0;          // source time that became 0
+  std::optional<int64_t> end_us_;  // output timeline
+  // The same before it is known, for subtitles whose end is written with their beginning.
+  std::optional<int64_t> planned_end_us_;
   std::vector<std::unique_ptr<Track>> tracks_;  // by input stream index; null: not copied
   AvPacketPtr next_;
   int64_t next_us_ = 0;  // when next_ is due, output timeline
