@@ -3,14 +3,13 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "base/file_sequence.h"
 #include "video/input_format.h"
 
 namespace octoscale {
 namespace {
-
-constexpr int64_t kBackwardJumpMicroseconds = 500'000;
 
 Status CheckPath(const std::string& path) {
   struct stat info {};
@@ -116,6 +115,9 @@ Status Demuxer::OpenContext(Rational sequence_rate) {
   if (error < 0) return AvStatus(error, path_ + ": reading the stream headers");
   const int64_t pictures = animation_ ? animation_->frames() : sequence_pictures_;
   if (pictures > 0) context_->streams[0]->nb_frames = pictures;
+  if ((context_->iformat->flags & AVFMT_TS_DISCONT) != 0) {
+    clock_ = std::make_unique<ClockJoiner>(context_, DefaultVideoStream());
+  }
   // Reading the headers may already meet the end of a cut-off file.
   truncation_ = TruncationIn(TakeAvLogLine());
   return OkStatus();
@@ -148,7 +150,7 @@ std::string Demuxer::FindTruncation() const {
   const int64_t size = avio_size(file_);
   for (unsigned i = 0; size > 0 && i < context_->nb_streams; ++i) {
     AVStream* stream = context_->streams[i];
-    if (stream->discard == AVDISCARD_ALL) continue;
+    if (!IsKept(static_cast<int>(i))) continue;
     const int entries = avformat_index_get_entries_count(stream);
     if (entries == 0) continue;
     const AVIndexEntry* last = avformat_index_get_entry(stream, entries - 1);
@@ -160,28 +162,16 @@ std::string Demuxer::FindTruncation() const {
   return {};
 }
 
-// Transport and program streams may restart their clock anywhere. Where the decoding times of sound
-// or picture jump back, all later times are moved so that the stream goes on without a gap. A jump
-// forward is a gap, and stays one.
-void Demuxer::JoinTimes(AVPacket* packet) {
-  if ((context_->iformat->flags & AVFMT_TS_DISCONT) == 0 || packet->dts == AV_NOPTS_VALUE) return;
-  const AVMediaType type = context_->streams[packet->stream_index]->codecpar->codec_type;
-  const bool continuous = type == AVMEDIA_TYPE_VIDEO || type == AVMEDIA_TYPE_AUDIO;
-  const AVRational base = context_->streams[packet->stream_index]->time_base;
-  expected_dts_us_.resize(context_->nb_streams, AV_NOPTS_VALUE);
-  int64_t& expected = expected_dts_us_[packet->stream_index];
-  const int64_t dts = av_rescale_q(packet->dts, base, AV_TIME_BASE_Q);
-  if (continuous && expected != AV_NOPTS_VALUE) {
-    const int64_t jump = dts + join_offset_us_ - expected;
-    if (jump < -kBackwardJumpMicroseconds) {
-      join_offset_us_ -= jump;
-      ++joins_;
-    }
-  }
-  const int64_t offset = av_rescale_q(join_offset_us_, AV_TIME_BASE_Q, base);
-  packet->dts += offset;
-  if (packet->pts != AV_NOPTS_VALUE) packet->pts += offset;
-  expected = dts + join_offset_us_ + av_rescale_q(packet->duration, base, AV_TIME_BASE_Q);
+void Demuxer::Keep(int stream, bool kept) {
+  kept_.resize(context_->nb_streams, true);
+  kept_[stream] = kept;
+  // What decides about joins is read by all readers of the file.
+  const bool read = kept || (clock_ && clock_->Counts(stream));
+  context_->streams[stream]->discard = read ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+}
+
+bool Demuxer::IsKept(int stream) const {
+  return stream >= static_cast<int>(kept_.size()) || kept_[stream];
 }
 
 void Demuxer::SetDuration(AVPacket* packet) const {
@@ -193,34 +183,54 @@ void Demuxer::SetDuration(AVPacket* packet) const {
 
 bool Demuxer::Seek(int stream, int64_t ticks) {
   if (av_seek_frame(context_, stream, ticks, AVSEEK_FLAG_BACKWARD) < 0) return false;
-  join_offset_us_ = 0;
-  joins_ = 0;
-  expected_dts_us_.clear();
+  if (clock_) clock_->Reset();
   return true;
+}
+
+// False when clock_ needs more packets first.
+bool Demuxer::TakeJoined(AVPacket* packet) {
+  while (const AvPacketPtr joined = clock_->Pop()) {
+    if (!IsKept(joined->stream_index)) continue;
+    av_packet_move_ref(packet, joined.get());
+    return true;
+  }
+  return false;
 }
 
 Result<bool> Demuxer::Read(AVPacket* packet) {
   while (true) {
     OCTO_RETURN_IF_ERROR(cancel_.Check());
+    if (clock_ && TakeJoined(packet)) return true;
     const int error = av_read_frame(context_, packet);
+    if (error >= 0 && clock_) {
+      AvPacketPtr read = NewAvPacket();
+      av_packet_move_ref(read.get(), packet);
+      clock_->Push(std::move(read));
+      continue;
+    }
     if (error >= 0) {
-      JoinTimes(packet);
       if (animation_) SetDuration(packet);
       return true;
     }
     if (error == AVERROR(EAGAIN)) continue;
-    const std::string line = TakeAvLogLine();
-    if (error == AVERROR_EXIT) return Cancelled(path_ + ": reading was stopped");
-    const int io_error = context_->pb != nullptr ? context_->pb->error : 0;
-    if (io_error < 0 && io_error != AVERROR_EOF) return AvStatus(io_error, path_ + ": read failed");
-    if (truncation_.empty()) truncation_ = FindTruncation();
-    if (truncation_.empty()) truncation_ = TruncationIn(line);
-    if (truncation_.empty() && error != AVERROR_EOF) {
-      return AvStatus(error, path_ + ": reading packets");
-    }
-    if (truncation_.empty() || allow_truncated_) return false;
-    return CorruptInput(path_ + ": the file is cut off: " + truncation_);
+    if (clock_ && clock_->End()) continue;
+    return CheckEnd(error);
   }
+}
+
+// Why there is no packet: false at the end of the file.
+Result<bool> Demuxer::CheckEnd(int error) {
+  const std::string line = TakeAvLogLine();
+  if (error == AVERROR_EXIT) return Cancelled(path_ + ": reading was stopped");
+  const int io_error = context_->pb != nullptr ? context_->pb->error : 0;
+  if (io_error < 0 && io_error != AVERROR_EOF) return AvStatus(io_error, path_ + ": read failed");
+  if (truncation_.empty()) truncation_ = FindTruncation();
+  if (truncation_.empty()) truncation_ = TruncationIn(line);
+  if (truncation_.empty() && error != AVERROR_EOF) {
+    return AvStatus(error, path_ + ": reading packets");
+  }
+  if (truncation_.empty() || allow_truncated_) return false;
+  return CorruptInput(path_ + ": the file is cut off: " + truncation_);
 }
 
 }  // namespace octoscale

@@ -8,6 +8,7 @@
 
 #include "base/cancel.h"
 #include "base/status.h"
+#include "video/clock_joiner.h"
 #include "video/libav.h"
 #include "video/video_reader.h"
 #include "video/webp_animation.h"
@@ -30,8 +31,11 @@ class Demuxer {
   const std::string& path() const { return path_; }
   bool is_sequence() const { return sequence_pictures_ > 0; }
 
-  // The next packet of the streams that are not discarded. false at the end of the file; an end
-  // that comes before the file's own index says is CorruptInput.
+  // Whether Read() gives a stream's packets; at first it gives all. Streams that appear later are
+  // kept.
+  void Keep(int stream, bool kept);
+  // The next packet of the streams that are kept. False at the end of the file; an end that comes
+  // before the file's own index says is CorruptInput.
   Result<bool> Read(AVPacket* packet);
   // To the keyframe at or before `ticks` of the stream's time base (stream -1: microseconds). False
   // when the container can't; the position is then undefined but valid.
@@ -44,16 +48,17 @@ class Demuxer {
   // The video stream to upscale: not an attached picture; the one marked default, else the
   // largest. -1 when there is none.
   int DefaultVideoStream() const;
-  // Times that broadcast streams started anew (after a cut or a joined recording) and that were
-  // moved to go on where the old ones ended.
-  int64_t joins() const { return joins_; }
+  // How often the clock started anew and was joined (ClockJoiner).
+  int64_t joins() const { return clock_ ? clock_->joins() : 0; }
 
  private:
   Demuxer(std::string path, const CancelToken& cancel);
   Status OpenContext(Rational sequence_rate);
   Status OpenFile(const AVInputFormat** format, AvDict* options, Rational sequence_rate);
   std::string FindTruncation() const;
-  void JoinTimes(AVPacket* packet);
+  bool IsKept(int stream) const;
+  bool TakeJoined(AVPacket* packet);
+  Result<bool> CheckEnd(int error);
   void SetDuration(AVPacket* packet) const;
 
   std::string path_;
@@ -64,9 +69,8 @@ class Demuxer {
   std::unique_ptr<WebpAnimation> animation_;  // the file, when it is one
   int64_t sequence_pictures_ = 0;             // of an image sequence; else 0
   bool allow_truncated_ = false;
-  int64_t join_offset_us_ = 0;            // added to every time
-  std::vector<int64_t> expected_dts_us_;  // by stream, joined; AV_NOPTS_VALUE before the first
-  int64_t joins_ = 0;
+  std::vector<bool> kept_;              // by stream
+  std::unique_ptr<ClockJoiner> clock_;  // of formats whose clock may start anew
   std::string truncation_;
 };
 

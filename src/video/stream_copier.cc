@@ -80,10 +80,10 @@ Result<std::unique_ptr<StreamCopier>> StreamCopier::Open(const VideoReader::Impl
   for (unsigned i = 0; i < context->nb_streams; ++i) {
     AVStream* stream = context->streams[i];
     copier->tracks_.push_back(nullptr);
-    stream->discard = AVDISCARD_ALL;
-    if (static_cast<int>(i) == source.info.video.stream_index) continue;
-    OCTO_RETURN_IF_ERROR(copier->AddTrack(stream));
-    if (copier->tracks_.back() != nullptr) stream->discard = AVDISCARD_DEFAULT;
+    if (static_cast<int>(i) != source.info.video.stream_index) {
+      OCTO_RETURN_IF_ERROR(copier->AddTrack(stream));
+    }
+    copier->demuxer_->Keep(static_cast<int>(i), copier->tracks_.back() != nullptr);
   }
   // The file need not be read a second time when nothing is copied from it.
   copier->ended_ = std::all_of(copier->tracks_.begin(), copier->tracks_.end(),

@@ -90,9 +90,8 @@ Status VideoReader::Impl::OpenDecoder() {
   }
   int videos = 0;
   for (unsigned i = 0; i < context->nb_streams; ++i) {
-    AVStream* stream = context->streams[i];
-    videos += KindOf(*stream) == StreamKind::kVideo;
-    stream->discard = static_cast<int>(i) == index ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+    videos += KindOf(*context->streams[i]) == StreamKind::kVideo;
+    demuxer->Keep(static_cast<int>(i), static_cast<int>(i) == index);
   }
   if (videos > 1) {
     warnings_.push_back(demuxer->path() + ": " + std::to_string(videos) +
