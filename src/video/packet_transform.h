@@ -2,6 +2,7 @@
 // only by the .cc files of this folder.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -17,6 +18,8 @@ class PacketTransform {
   // Appends finished packets, in output_time_base(). A null packet drains.
   virtual Status Push(const AVPacket* packet, std::vector<AvPacketPtr>* out) = 0;
   virtual AVRational output_time_base() const = 0;
+  // Packets that could not be decoded or encoded and are left out.
+  virtual int64_t lost() const = 0;
   // Describes the result to the muxer.
   virtual Status FillParameters(AVCodecParameters* parameters) const = 0;
 };

@@ -24,6 +24,7 @@ class SubtitleConverter : public PacketTransform {
     const int error =
         avcodec_decode_subtitle2(decoder_.get(), &subtitle, &got, const_cast<AVPacket*>(packet));
     // A damaged or empty cue is no reason to lose the video.
+    if (error < 0) ++lost_;
     if (error < 0 || !got) return OkStatus();
     const Status status = Encode(*packet, &subtitle, out);
     avsubtitle_free(&subtitle);
@@ -31,6 +32,7 @@ class SubtitleConverter : public PacketTransform {
   }
 
   AVRational output_time_base() const override { return {1, 1000}; }
+  int64_t lost() const override { return lost_; }
 
   Status FillParameters(AVCodecParameters* parameters) const override {
     const int error = avcodec_parameters_from_context(parameters, encoder_.get());
@@ -79,7 +81,10 @@ class SubtitleConverter : public PacketTransform {
     subtitle->end_display_time -= subtitle->start_display_time;
     subtitle->start_display_time = 0;
     const int bytes = avcodec_encode_subtitle(encoder_.get(), packet->data, packet->size, subtitle);
-    if (bytes < 0) return OkStatus();
+    if (bytes < 0) {
+      ++lost_;
+      return OkStatus();
+    }
     av_shrink_packet(packet.get(), bytes);
     packet->pts = packet->dts = start;
     packet->duration = duration;
@@ -90,6 +95,7 @@ class SubtitleConverter : public PacketTransform {
   AvCodecPtr decoder_;
   AvCodecPtr encoder_;
   AVRational time_base_{1, 1000};
+  int64_t lost_ = 0;
 };
 
 }  // namespace
