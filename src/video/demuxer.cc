@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "base/file_sequence.h"
@@ -10,6 +11,9 @@
 
 namespace octoscale {
 namespace {
+
+constexpr int64_t kProgramStreamProbeBytes = 64 << 20;
+constexpr int64_t kProgramStreamProbeMicroseconds = 60'000'000;
 
 Status CheckPath(const std::string& path) {
   struct stat info {};
@@ -111,6 +115,11 @@ Status Demuxer::OpenContext(Rational sequence_rate) {
                         (line.empty() ? "" : " (" + line + ")"));
   }
   if (error < 0) return AvStatus(error, path_);
+  // A program stream has no list of its streams: each is found at its first packet.
+  if (std::strcmp(context_->iformat->name, "mpeg") == 0) {
+    context_->probesize = kProgramStreamProbeBytes;
+    context_->max_analyze_duration = kProgramStreamProbeMicroseconds;
+  }
   error = avformat_find_stream_info(context_, nullptr);
   if (error < 0) return AvStatus(error, path_ + ": reading the stream headers");
   const int64_t pictures = animation_ ? animation_->frames() : sequence_pictures_;
@@ -121,6 +130,11 @@ Status Demuxer::OpenContext(Rational sequence_rate) {
   // Reading the headers may already meet the end of a cut-off file.
   truncation_ = TruncationIn(TakeAvLogLine());
   return OkStatus();
+}
+
+bool Demuxer::may_find_streams() const {
+  return (context_->ctx_flags & AVFMTCTX_NOHEADER) != 0 ||
+         (context_->iformat->flags & AVFMT_TS_DISCONT) != 0;
 }
 
 int Demuxer::DefaultVideoStream() const {

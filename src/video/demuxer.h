@@ -29,6 +29,8 @@ class Demuxer {
   AVFormatContext* context() { return context_; }
   const AVFormatContext* context() const { return context_; }
   const std::string& path() const { return path_; }
+  // Whether streams may appear behind the headers.
+  bool may_find_streams() const;
   bool is_sequence() const { return sequence_pictures_ > 0; }
 
   // Whether Read() gives a stream's packets; at first it gives all. Streams that appear later are

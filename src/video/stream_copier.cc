@@ -15,6 +15,7 @@
 namespace octoscale {
 namespace {
 
+constexpr char kBeginsLate[] = "it begins in the middle of the file, behind the headers";
 constexpr int64_t kMicroseconds = 1'000'000;
 // Subtitles that began this long before the asked part may still be on screen.
 constexpr double kSeekBackSeconds = 30;
@@ -86,7 +87,8 @@ Result<std::unique_ptr<StreamCopier>> StreamCopier::Open(const VideoReader::Impl
     copier->demuxer_->Keep(static_cast<int>(i), copier->tracks_.back() != nullptr);
   }
   // The file need not be read a second time when nothing is copied from it.
-  copier->ended_ = std::all_of(copier->tracks_.begin(), copier->tracks_.end(),
+  copier->ended_ = !copier->demuxer_->may_find_streams() &&
+                   std::all_of(copier->tracks_.begin(), copier->tracks_.end(),
                                [](const auto& track) { return track == nullptr || track->cover; });
   if (copier->subtitle_streams_ > 0) copier->PlanEnd(source, cancel);
   if (options.copy_chapters) copier->AddChapters(source, cancel);
@@ -159,6 +161,10 @@ Status StreamCopier::AddTrack(AVStream* input) {
 }
 
 Status StreamCopier::AddAudio(AVStream* input, Track* track) {
+  if (input->codecpar->sample_rate <= 0 || input->codecpar->ch_layout.nb_channels <= 0) {
+    Drop(*input, kBeginsLate);
+    return OkStatus();
+  }
   const Container& container = muxer_->container();
   if (container.Holds(input->codecpar->codec_id)) {
     track->output = NewStream(*input);
@@ -319,6 +325,21 @@ Status StreamCopier::WriteCovers() {
   return OkStatus();
 }
 
+// Streams may appear while reading; they have no place in the written header.
+void StreamCopier::NameLateStreams() {
+  const AVFormatContext* context = demuxer_->context();
+  while (tracks_.size() < context->nb_streams) {
+    const AVStream& stream = *context->streams[tracks_.size()];
+    const StreamKind kind = KindOf(stream);
+    const bool wanted = (kind == StreamKind::kAudio && options_.copy_audio) ||
+                        (kind == StreamKind::kSubtitle && options_.copy_subtitles) ||
+                        kind == StreamKind::kVideo;
+    if (wanted) Drop(stream, kBeginsLate);
+    demuxer_->Keep(static_cast<int>(tracks_.size()), false);
+    tracks_.push_back(nullptr);
+  }
+}
+
 Status StreamCopier::FillNext() {
   while (!has_next_ && !ended_) {
     av_packet_unref(next_.get());
@@ -327,8 +348,7 @@ Status StreamCopier::FillNext() {
       ended_ = true;
       break;
     }
-    // Streams may appear while reading; they have no place in the written header.
-    if (next_->stream_index >= static_cast<int>(tracks_.size())) continue;
+    NameLateStreams();
     Track* track = tracks_[next_->stream_index].get();
     if (track == nullptr || track->cover) continue;
     if (track->output->codecpar->codec_type == AVMEDIA_TYPE_ATTACHMENT) continue;

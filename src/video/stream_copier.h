@@ -59,6 +59,7 @@ class StreamCopier {
   void PlanEnd(const VideoReader::Impl& source, const CancelToken& cancel);
   void CopyChaptersUntil(std::optional<int64_t> end_us);
   void CopyGlobalMetadata();
+  void NameLateStreams();
   void Drop(const AVStream& input, const std::string& reason);
   void SeekToStart();
 
