@@ -46,5 +46,34 @@ TEST(LeftOutTest, ProgramStreamsAreSearchedForLateStreams) {
   EXPECT_EQ(DoubleOk(dir / "in.mpg", dir / "out.mkv").audio_streams, 1);
 }
 
+TEST(LeftOutTest, CoverThatMp4CantHoldIsNamed) {
+  TempDir dir;
+  Ffmpeg("-f lavfi -i testsrc2=s=32x32 -frames:v 1 " + Quote(dir / "cover.gif"));
+  Ffmpeg("-f lavfi -i testsrc2=s=64x48:r=25:d=0.2" + std::string(kX264) + "-attach " +
+         Quote(dir / "cover.gif") + " -metadata:s:t mimetype=image/gif " + Quote(dir / "in.mkv"));
+  const PipelineReport report = DoubleOk(dir / "in.mkv", dir / "out.mp4");
+  EXPECT_EQ(report.frames, 5);
+  EXPECT_EQ(report.attachments, 0);
+  EXPECT_THAT(AllText(report.warnings), HasSubstr("cover art stream 1 (gif) is left out"));
+  EXPECT_EQ(DoubleOk(dir / "in.mkv", dir / "out.mkv").attachments, 1);
+}
+
+TEST(LeftOutTest, CoversGetTheNameOfTheirFormat) {
+  TempDir dir;
+  for (const auto& [codec, name, type] : {std::tuple("bmp", "cover.bmp", "image/bmp"),
+                                          {"png", "cover.png", "image/png"},
+                                          {"mjpeg", "cover.jpg", "image/jpeg"}}) {
+    const std::string input = dir / (std::string(codec) + ".mp4");
+    Ffmpeg(
+        "-f lavfi -i testsrc2=s=64x48:r=25:d=0.2 -f lavfi -i testsrc2=s=32x32:r=1:d=1 -map 0 "
+        "-map 1 -c:v:0 libx264 -pix_fmt:v:0 yuv420p -c:v:1 " +
+        std::string(codec) + " -frames:v:1 1 -disposition:v:1 attached_pic " + Quote(input));
+    DoubleOk(input, input + ".mkv");
+    const std::string tags = Ffprobe(input + ".mkv", "-show_entries stream_tags=filename,mimetype");
+    EXPECT_THAT(tags, HasSubstr("filename=" + std::string(name)));
+    EXPECT_THAT(tags, HasSubstr("mimetype=" + std::string(type)));
+  }
+}
+
 }  // namespace
 }  // namespace octoscale

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "video/chapters.h"
+#include "video/cover_art.h"
 #include "video/describe.h"
 #include "video/metadata.h"
 #include "video/planned_end.h"
@@ -244,7 +245,7 @@ Status StreamCopier::AddCover(AVStream* input, Track* track) {
   const Container& container = muxer_->container();
   const AVPacket& picture = input->attached_pic;
   if (picture.size <= 0) return OkStatus();
-  if (container.kind == ContainerKind::kMp4) {
+  if (HoldsCover(container, input->codecpar->codec_id)) {
     track->output = NewStream(*input);
     track->cover = true;
     ++attachments_;
@@ -252,7 +253,8 @@ Status StreamCopier::AddCover(AVStream* input, Track* track) {
     return CopyParameters(*input, track->output);
   }
   if (container.kind != ContainerKind::kMatroska) {
-    Drop(*input, "a ." + container.extension + " file can't hold cover art");
+    Drop(*input, "a ." + container.extension + " file can't hold cover art" +
+                     (container.kind == ContainerKind::kMp4 ? " of this format" : ""));
     return OkStatus();
   }
   // Matroska keeps covers as attached files.
@@ -265,11 +267,9 @@ Status StreamCopier::AddCover(AVStream* input, Track* track) {
   if (parameters->extradata == nullptr) throw std::bad_alloc();
   std::memcpy(parameters->extradata, picture.data, picture.size);
   parameters->extradata_size = picture.size;
-  const bool png = input->codecpar->codec_id == AV_CODEC_ID_PNG;
-  av_dict_set(&track->output->metadata, "filename", png ? "cover.png" : "cover.jpg",
-              AV_DICT_DONT_OVERWRITE);
-  av_dict_set(&track->output->metadata, "mimetype", png ? "image/png" : "image/jpeg",
-              AV_DICT_DONT_OVERWRITE);
+  const CoverFile file = CoverFileFor(input->codecpar->codec_id);
+  av_dict_set(&track->output->metadata, "filename", file.name, AV_DICT_DONT_OVERWRITE);
+  av_dict_set(&track->output->metadata, "mimetype", file.mime_type, AV_DICT_DONT_OVERWRITE);
   track->output->disposition = 0;
   ++attachments_;
   return OkStatus();
