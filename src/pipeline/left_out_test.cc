@@ -10,6 +10,7 @@ namespace {
 
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 const char kX264[] = " -c:v libx264 -pix_fmt yuv420p ";
 
@@ -73,6 +74,77 @@ TEST(LeftOutTest, CoversGetTheNameOfTheirFormat) {
     EXPECT_THAT(tags, HasSubstr("filename=" + std::string(name)));
     EXPECT_THAT(tags, HasSubstr("mimetype=" + std::string(type)));
   }
+}
+
+TEST(LeftOutTest, StreamTagsWithoutPlaceAreNamed) {
+  TempDir dir;
+  Ffmpeg("-f lavfi -i testsrc2=s=64x48:r=25:d=0.2 -f lavfi -i sine=d=0.2" + std::string(kX264) +
+         "-c:a aac -metadata:s:v camera=X1 -metadata:s:a room=Hall -metadata:s:a title=Live "
+         "-metadata:s:a language=ger " +
+         Quote(dir / "in.mkv"));
+  for (const char* name : {"out.mp4", "out.mov"}) {
+    const std::string warnings = AllText(DoubleOk(dir / "in.mkv", dir / name).warnings);
+    EXPECT_THAT(warnings, HasSubstr("can't hold CAMERA, ROOM")) << name;
+    for (const char* kept : {"title", "TITLE", "language", "DURATION", "ENCODER"}) {
+      EXPECT_THAT(warnings, Not(HasSubstr(kept))) << name;
+    }
+    const std::string tags = Ffprobe(dir / name, "-show_entries stream_tags");
+    EXPECT_THAT(tags, HasSubstr("language=ger")) << name;
+    // FFmpeg writes titles of tracks but does not read them.
+    RunShell("grep -q Live " + Quote(dir / name));
+  }
+  EXPECT_TRUE(DoubleOk(dir / "in.mkv", dir / "out.mkv").warnings.empty());
+  EXPECT_THAT(Ffprobe(dir / "out.mkv", "-show_entries stream_tags"), HasSubstr("X1"));
+  // Nor does a file that comes from MP4 lose any.
+  DoubleOk(dir / "out.mp4", dir / "again.mkv");
+  EXPECT_TRUE(DoubleOk(dir / "again.mkv", dir / "again.mp4").warnings.empty());
+}
+
+TEST(LeftOutTest, StereoMarksThatTheContainerLacksAreNamed) {
+  TempDir dir;
+  struct Case {
+    const char* mode;
+    const char* output;
+    const char* warning;  // null: the mark is kept
+  };
+  const Case cases[] = {{"left_right", "out.mp4", nullptr},
+                        {"left_right", "out.mov", "the 3D mark (side by side) is left out"},
+                        {"left_right", "out.webm", nullptr},
+                        {"row_interleaved_lr", "out.mp4", "the 3D mark (interleaved lines)"},
+                        {"row_interleaved_lr", "out.mkv", nullptr},
+                        {"row_interleaved_lr", "out.webm", "the 3D mark (interleaved lines)"}};
+  for (const Case& c : cases) {
+    const std::string input = dir / (std::string(c.mode) + ".mkv");
+    Ffmpeg("-f lavfi -i testsrc2=s=32x32:r=25 -frames:v 2" + std::string(kX264) +
+           "-metadata:s:v stereo_mode=" + c.mode + " " + Quote(input));
+    PipelineOptions options =
+        WithCodec(std::string(c.output) == "out.webm" ? "libvpx-vp9" : "libx264");
+    options.writer.overwrite = true;
+    const std::string warnings = AllText(DoubleOk(input, dir / c.output, options).warnings);
+    const std::string streams = RunShell("ffprobe -v error -show_streams " + Quote(dir / c.output));
+    if (c.warning == nullptr) {
+      EXPECT_THAT(streams, HasSubstr("Stereo 3D")) << c.mode << c.output;
+      EXPECT_THAT(warnings, Not(HasSubstr("3D"))) << c.mode << c.output;
+    } else {
+      EXPECT_THAT(streams, Not(HasSubstr("Stereo 3D"))) << c.mode << c.output;
+      EXPECT_THAT(warnings, HasSubstr(c.warning)) << c.mode << c.output;
+    }
+  }
+}
+
+// Text in an old encoding, which no text subtitle of the outputs can hold.
+TEST(LeftOutTest, CuesThatCannotBeConvertedAreCounted) {
+  TempDir dir;
+  std::ofstream(dir / "in.srt") << "1\n00:00:00,040 --> 00:00:00,080\nGr\xfc\xdf\n\n"
+                                << "2\n00:00:00,120 --> 00:00:00,160\nFine\n\n";
+  Ffmpeg("-f lavfi -i testsrc2=s=64x48:r=25:d=0.2 -i " + Quote(dir / "in.srt") + kX264 +
+         "-c:s copy " + Quote(dir / "in.mkv"));
+  const PipelineReport report = DoubleOk(dir / "in.mkv", dir / "out.mp4");
+  EXPECT_EQ(report.subtitle_streams, 1);
+  EXPECT_THAT(AllText(report.warnings),
+              HasSubstr("1 cues of subtitle stream 1 could not be converted and are left out"));
+  EXPECT_THAT(RunShell("ffmpeg -v error -i " + Quote(dir / "out.mp4") + " -map 0:s -f srt -"),
+              HasSubstr("Fine"));
 }
 
 }  // namespace

@@ -33,12 +33,27 @@ constexpr const char* kMovKeys[] = {"title",   "artist",   "album",         "dat
                                     "comment", "genre",    "copyright",     "make",
                                     "model",   "keywords", "creation_time", "timecode"};
 
+// Title, language, handler and time code have boxes; the others repeat what the file says itself.
+constexpr const char* kMovStreamKeys[] = {
+    "title", "language", "handler_name", "timecode", "creation_time", "stereo_mode", "alpha_mode"};
+
 template <size_t kCount>
 bool Contains(const char* const (&keys)[kCount], const char* key) {
   for (const char* known : keys) {
     if (strcasecmp(known, key) == 0) return true;
   }
   return false;
+}
+
+template <size_t kCount>
+std::vector<std::string> KeysBeside(const char* const (&known)[kCount],
+                                    const AVDictionary* metadata) {
+  std::vector<std::string> keys;
+  const AVDictionaryEntry* entry = nullptr;
+  while ((entry = av_dict_get(metadata, "", entry, AV_DICT_IGNORE_SUFFIX)) != nullptr) {
+    if (!Contains(known, entry->key)) keys.push_back(entry->key);
+  }
+  return keys;
 }
 
 }  // namespace
@@ -52,15 +67,15 @@ void CopyMetadata(const AVDictionary* from, AVDictionary** to) {
 
 std::vector<std::string> TagsWithoutPlace(const Container& container,
                                           const AVDictionary* metadata) {
-  std::vector<std::string> keys;
-  if (!container.is_mov_family()) return keys;
-  const AVDictionaryEntry* entry = nullptr;
-  while ((entry = av_dict_get(metadata, "", entry, AV_DICT_IGNORE_SUFFIX)) != nullptr) {
-    const bool known = container.kind == ContainerKind::kMp4 ? Contains(kMp4Keys, entry->key)
-                                                             : Contains(kMovKeys, entry->key);
-    if (!known) keys.push_back(entry->key);
-  }
-  return keys;
+  if (!container.is_mov_family()) return {};
+  return container.kind == ContainerKind::kMp4 ? KeysBeside(kMp4Keys, metadata)
+                                               : KeysBeside(kMovKeys, metadata);
+}
+
+std::vector<std::string> StreamTagsWithoutPlace(const Container& container,
+                                                const AVDictionary* metadata) {
+  if (!container.is_mov_family()) return {};
+  return KeysBeside(kMovStreamKeys, metadata);
 }
 
 }  // namespace octoscale

@@ -15,5 +15,8 @@ void CopyMetadata(const AVDictionary* from, AVDictionary** to);
 // Keys that an MP4 or MOV muxer drops from global metadata, because its classic tag list has no
 // place for them. Empty for other containers.
 std::vector<std::string> TagsWithoutPlace(const Container& container, const AVDictionary* metadata);
+// The same for the tags of a stream.
+std::vector<std::string> StreamTagsWithoutPlace(const Container& container,
+                                                const AVDictionary* metadata);
 
 }  // namespace octoscale

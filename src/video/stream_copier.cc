@@ -457,13 +457,26 @@ Status StreamCopier::Finish(std::optional<int64_t> end_microseconds) {
       OCTO_RETURN_IF_ERROR(WriteTrackPacket(track.get(), packet.get()));
     }
   }
-  for (const std::unique_ptr<Track>& track : tracks_) {
-    if (track == nullptr || track->refused == 0) continue;
-    warnings_->push_back(std::to_string(track->refused) + " damaged packets of " +
-                         StreamKindName(KindOf(*track->input)) + " stream " +
-                         std::to_string(track->input->index) + " are left out");
-  }
+  NameLostPackets();
   return OkStatus();
+}
+
+void StreamCopier::NameLostPackets() {
+  for (const std::unique_ptr<Track>& track : tracks_) {
+    if (track == nullptr) continue;
+    const std::string stream = std::string(StreamKindName(KindOf(*track->input))) + " stream " +
+                               std::to_string(track->input->index);
+    const bool cues = track->input->codecpar->codec_type == AVMEDIA_TYPE_SUBTITLE;
+    const int64_t lost = track->transform ? track->transform->lost() : 0;
+    if (track->refused > 0) {
+      warnings_->push_back(std::to_string(track->refused) + " damaged packets of " + stream +
+                           " are left out");
+    }
+    if (lost > 0) {
+      warnings_->push_back(std::to_string(lost) + (cues ? " cues of " : " packets of ") + stream +
+                           " could not be converted and are left out");
+    }
+  }
 }
 
 }  // namespace octoscale

@@ -60,6 +60,7 @@ class StreamCopier {
   void CopyChaptersUntil(std::optional<int64_t> end_us);
   void CopyGlobalMetadata();
   void NameLateStreams();
+  void NameLostPackets();
   void Drop(const AVStream& input, const std::string& reason);
   void SeekToStart();
 

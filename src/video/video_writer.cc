@@ -7,6 +7,10 @@
 #include <optional>
 #include <utility>
 
+extern "C" {
+#include <libavutil/stereo3d.h>
+}
+
 #include "video/container.h"
 #include "video/describe.h"
 #include "video/encoder.h"
@@ -21,6 +25,22 @@ namespace {
 
 constexpr int kMovieTimescaleMin = 1000;
 
+// Why the container can't hold a stream's side data; empty when it can. Matroska's muxer fails for
+// 3D marks that WebM does not allow, that of MOV is silent.
+std::string MarkWithoutPlace(const Container& container, AVPacketSideDataType type,
+                             const uint8_t* data) {
+  const bool mov = container.kind == ContainerKind::kMov;
+  if (type == AV_PKT_DATA_SPHERICAL) return mov ? "the mark of a 360 degree video" : "";
+  if (type != AV_PKT_DATA_STEREO3D) return "";
+  const AVStereo3DType mode = reinterpret_cast<const AVStereo3D*>(data)->type;
+  if (mode == AV_STEREO3D_2D) return "";
+  const bool halves = mode == AV_STEREO3D_SIDEBYSIDE || mode == AV_STEREO3D_TOPBOTTOM;
+  const bool held = container.kind == ContainerKind::kMatroska
+                        ? mode != AV_STEREO3D_SIDEBYSIDE_QUINCUNX
+                        : halves && !mov;
+  return held ? "" : std::string("the 3D mark (") + av_stereo3d_type_name(mode) + ")";
+}
+
 }  // namespace
 
 struct VideoWriter::Impl {
@@ -31,6 +51,7 @@ struct VideoWriter::Impl {
   void AddSideData(AVPacketSideDataType type, const void* data, size_t size);
   Status WriteHeader(const VideoReader::Impl& source);
   void KeepUnusualTags(AvDict* dictionary);
+  void NameLostStreamTags();
   Status WritePackets();
   Status WritePacket(AVPacket* packet);
   Status AppendSegments(const std::vector<std::string>& paths);
@@ -97,7 +118,15 @@ void VideoWriter::Impl::CopyVideoSideData(const VideoReader::Impl& source) {
         AV_PKT_DATA_CONTENT_LIGHT_LEVEL, AV_PKT_DATA_ICC_PROFILE}) {
     size_t size = 0;
     const uint8_t* data = av_stream_get_side_data(&from, type, &size);
-    if (data != nullptr) AddSideData(type, data, size);
+    if (data == nullptr) continue;
+    const std::string lost = MarkWithoutPlace(muxer->container(), type, data);
+    if (lost.empty()) {
+      AddSideData(type, data, size);
+      continue;
+    }
+    warnings.push_back(lost + " is left out: a ." + muxer->container().extension +
+                       " file can't hold it");
+    if (type == AV_PKT_DATA_STEREO3D) av_dict_set(&video->metadata, "stereo_mode", nullptr, 0);
   }
   // Static HDR metadata travels in the container or in the bitstream.
   for (const auto& [of_frame, of_stream] :
@@ -137,6 +166,21 @@ void VideoWriter::Impl::KeepUnusualTags(AvDict* dictionary) {
                   (flags == nullptr ? "" : std::string(flags->value)) + "+use_metadata_tags");
 }
 
+void VideoWriter::Impl::NameLostStreamTags() {
+  const AVFormatContext& context = *muxer->context();
+  std::vector<std::string> keys;
+  for (unsigned i = 0; i < context.nb_streams; ++i) {
+    const AVStream& stream = *context.streams[i];
+    if (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) continue;
+    for (std::string& key : StreamTagsWithoutPlace(muxer->container(), stream.metadata)) {
+      if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(std::move(key));
+    }
+  }
+  if (keys.empty()) return;
+  warnings.push_back("metadata of streams is left out: a ." + muxer->container().extension +
+                     " file can't hold " + JoinNames(keys));
+}
+
 Status VideoWriter::Impl::WriteHeader(const VideoReader::Impl& source) {
   AvDict dictionary;
   for (const auto& [key, value] : muxer_options) dictionary.Set(key, value);
@@ -146,6 +190,7 @@ Status VideoWriter::Impl::WriteHeader(const VideoReader::Impl& source) {
     dictionary.Set("movie_timescale", std::to_string(timescale));
   }
   KeepUnusualTags(&dictionary);
+  NameLostStreamTags();
   OCTO_RETURN_IF_ERROR(muxer->WriteHeader(&dictionary));
   for (const auto& [key, value] : muxer_options) {
     if (av_dict_get(*dictionary.get(), key.c_str(), nullptr, 0) == nullptr) continue;
