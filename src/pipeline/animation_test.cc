@@ -46,6 +46,14 @@ INSTANTIATE_TEST_SUITE_P(Formats, AnimationTest,
                                            Kind{"in.gif", ""}, Kind{"in.apng", "-c:v apng"}),
                          [](const auto& test) { return std::string(test.param.name).substr(3); });
 
+// The name of a file that is there is no pattern.
+TEST(ApngTest, RealFileNamedLikeASequence) {
+  TempDir dir;
+  Ffmpeg("-f lavfi -i testsrc2=s=64x48:r=10 -frames:v 3 -f apng " + Quote(dir / "plain.png"));
+  std::filesystem::rename(dir / "plain.png", dir / "in%d.png");
+  EXPECT_EQ(DoubleOk(dir / "in%d.png", dir / "out.mkv").frames, 3);
+}
+
 TEST(WebpAnimationTest, LosslessPicturesArrive) {
   TempDir dir;
   Ffmpeg(

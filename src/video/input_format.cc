@@ -61,8 +61,8 @@ int RefuseToOpen(AVFormatContext* context, AVIOContext** io, const char* url, in
 Result<const AVInputFormat*> FindInputFormat(const std::string& path, AVIOContext* file) {
   const AVInputFormat* format = nullptr;
   int error = av_probe_input_buffer2(file, &format, path.c_str(), nullptr, 0, 0);
-  // A real file of this name is no sequence of numbered pictures.
-  if (error >= 0 && std::strcmp(format->name, "image2") == 0) {
+  // A '%d' in a real file's name makes FFmpeg take it for a sequence, or for two things at once.
+  if (error == AVERROR_INVALIDDATA || (error >= 0 && std::strcmp(format->name, "image2") == 0)) {
     format = nullptr;
     error = av_probe_input_buffer2(file, &format, "", nullptr, 0, 0);
   }

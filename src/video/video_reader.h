@@ -53,8 +53,8 @@ class VideoReader {
   // Opens the default video stream (attached pictures are not video) and decodes its first picture.
   // `path` is a local file, or an image sequence such as frame_%06d.png (base/file_sequence.h).
   // Errors: NotFound; InvalidArgument (a directory, a start beyond the end, a gap in a sequence);
-  // CorruptInput (not a media file, cut off, nothing decodable); Unsupported (no video stream,
-  // encrypted, no decoder); Cancelled; IoError.
+  // CorruptInput (not a media file, cut off, nothing decodable); Unsupported (a playlist or
+  // manifest, no video stream, encrypted, no decoder); Cancelled; IoError.
   static Result<std::unique_ptr<VideoReader>> Open(const std::string& path,
                                                    const ReaderOptions& options,
                                                    const CancelToken& cancel = {});
