@@ -13,6 +13,7 @@
 #include "cli/message.h"
 #include "cli/progress.h"
 #include "cli/remote_flags.h"
+#include "cli/shared_fleet.h"
 #include "cli/upscale_job.h"
 #include "cli/video_flags.h"
 
@@ -51,22 +52,10 @@ struct UpscaleFlags {
   ClipFlags clip;
 };
 
-// The fleet of a job stays with its upscaler; `fleet` lets the progress look at it meanwhile.
 void UseWorkers(const UpscaleFlags& flags, UpscaleJob& job) {
-  auto fleet = std::make_shared<const coordinator::WorkerFleet*>(nullptr);
-  job.make_upscaler =
-      [&flags, fleet](const ModelRequest& request) -> Result<std::unique_ptr<FrameUpscaler>> {
-    EngineFlags engine = flags.engine;
-    engine.model = request.model;
-    engine.scale = request.engine.scale;
-    OCTO_ASSIGN_OR_RETURN(std::unique_ptr<coordinator::WorkerFleet> upscaler,
-                          CreateFleet(flags.remote, engine, PrintWarning, InterruptToken()));
-    *fleet = upscaler.get();
-    return std::unique_ptr<FrameUpscaler>(std::move(upscaler));
-  };
-  job.workers = [fleet] {
-    return *fleet == nullptr ? std::vector<coordinator::WorkerReport>() : (*fleet)->Reports();
-  };
+  const SharedFleet fleet(flags.remote, flags.engine, PrintWarning, InterruptToken());
+  job.make_upscaler = [fleet](const ModelRequest& request) { return fleet.Make(request); };
+  job.workers = [fleet] { return fleet.Reports(); };
 }
 
 JournalOptions ResolveJournal(const UpscaleFlags& flags) {

@@ -29,8 +29,8 @@ struct UpscaleJob {
   ModelRequest model;
   // With a task or a deadline: what every video's job is made from. Pictures are refused then.
   std::optional<ClipJob> clip;
-  // Makes remote workers, say; called once (once for each video with `clip`), after the paths were
-  // checked and before the first frame. Empty: the local engine.
+  // Makes remote workers, say; called once (once for each video with `clip`, in turn), after the
+  // paths were checked and before the first frame. Empty: the local engine.
   std::function<Result<std::unique_ptr<FrameUpscaler>>(const ModelRequest&)> make_upscaler;
   // What remote workers do; empty when there are none.
   ProgressPrinter::WorkerSource workers;

@@ -1,0 +1,84 @@
+// Tasks over worker processes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/integration/media.h"
+#include "tests/integration/program.h"
+
+namespace octoscale::testing {
+namespace {
+
+using nlohmann::json;
+using ::testing::ContainsRegex;
+
+constexpr int kFrames = 60;
+
+class TaskWorkersTest : public ::testing::Test {
+ protected:
+  void SetUp() override { MakeClip(in_, {.frames = kFrames}); }
+
+  // Two workers of the simulated engine; a calibration of this test's own.
+  ProgramResult Upscale(int ms_per_frame, const std::vector<std::string>& more) const {
+    std::vector<std::string> arguments = {"upscale", in_, "-o", out_, "--preset", "superfast"};
+    arguments.insert(arguments.end(), {"--spawn-workers", "2", "--simulate-ms-per-frame",
+                                       std::to_string(ms_per_frame)});
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return RunOctoscale(arguments, {"XDG_CACHE_HOME=" + (folder_ / "cache")});
+  }
+  // The only event of this name.
+  static json Event(const ProgramResult& result, const std::string& name) {
+    json found;
+    std::istringstream lines(result.out);
+    for (std::string line; std::getline(lines, line);) {
+      json event = json::parse(line, nullptr, false);
+      if (!event.is_object() || event["event"] != name) continue;
+      EXPECT_TRUE(found.is_null()) << "two events " << name;
+      found = std::move(event);
+    }
+    return found;
+  }
+
+  TemporaryFolder folder_;
+  const std::string in_ = folder_ / "in.mp4";
+  const std::string out_ = folder_ / "out.mp4";
+};
+
+TEST_F(TaskWorkersTest, TheTableAtTheEndCountsTheFramesOfTheTask) {
+  const ProgramResult result = Upscale(0, {"--task", "SD2HD", "--progress", "json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json workers = Event(result, "workers")["workers"];
+  ASSERT_EQ(workers.size(), 2u) << result.out;
+  int frames = 0;
+  for (const json& worker : workers) {
+    EXPECT_EQ(worker["state"], "up");
+    frames += worker["frames"].get<int>();
+  }
+  EXPECT_EQ(frames, kFrames);
+  EXPECT_EQ(Event(result, "done")["frames"], kFrames);
+
+  const ProgramResult text = Upscale(0, {"--task", "SD2HD", "-y"});
+  EXPECT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_THAT(text.err, ContainsRegex("worker 1 +[0-9]+ +[0-9]+ +[0-9.]+%"));
+}
+
+TEST_F(TaskWorkersTest, TheVideosOfOneCommandShareTheWorkers) {
+  const std::string second = folder_ / "second.mp4";
+  MakeClip(second, {.frames = 20});
+  const ProgramResult result = RunOctoscale(
+      {"upscale", in_, second, "-o", folder_ / "out", "--preset", "superfast", "--task", "SD2HD",
+       "--spawn-workers", "2", "--simulate-ms-per-frame", "0", "--progress", "json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  int frames = 0;
+  for (const json& worker : Event(result, "workers")["workers"]) {
+    frames += worker["frames"].get<int>();
+  }
+  EXPECT_EQ(frames, kFrames + 20);
+}
+
+}  // namespace
+}  // namespace octoscale::testing
