@@ -28,6 +28,12 @@ Status OutputExists(const std::string& output) {
   return AlreadyExists(output + " exists; use -y to replace it, or choose another name");
 }
 
+Status CheckVideoOutput(const std::string& input, const std::string& output,
+                        const PipelineOptions& options) {
+  const Status status = CheckPipelineOutput(input, output, options);
+  return status.code() == StatusCode::kAlreadyExists ? OutputExists(output) : status;
+}
+
 Status CheckPictureOutput(const std::string& input, const std::string& output, bool overwrite) {
   if (!ImageFormatFromPath(output)) {
     return InvalidArgument(output + ": " + input +
@@ -124,9 +130,7 @@ Result<FileSummary> JobRunner::RunPicture(const std::string& input, const std::s
 
 Result<FileSummary> JobRunner::RunVideo(const std::string& input, const std::string& output) {
   const Clock::time_point start = Clock::now();
-  const Status checked = CheckPipelineOutput(input, output, job_.pipeline);
-  if (checked.code() == StatusCode::kAlreadyExists) return OutputExists(output);
-  OCTO_RETURN_IF_ERROR(checked);
+  OCTO_RETURN_IF_ERROR(CheckVideoOutput(input, output, job_.pipeline));
   OCTO_ASSIGN_OR_RETURN(FrameUpscaler * upscaler, Upscaler());
   const auto on_progress = [this](const PipelineProgress& p) {
     printer_.Update(p.frames_done, p.frames_total, p.fps);
@@ -143,12 +147,13 @@ Result<FileSummary> JobRunner::RunVideo(const std::string& input, const std::str
 }
 
 Result<FileSummary> JobRunner::RunTask(const std::string& input, const std::string& output) {
-  const Status checked = CheckPipelineOutput(input, output, job_.clip->pipeline);
-  if (checked.code() == StatusCode::kAlreadyExists) return OutputExists(output);
   ClipJob clip = *job_.clip;
   clip.input = input;
   clip.output = output;
   clip.make_upscaler = job_.make_upscaler;
+  clip.pipeline.on_warning = [this](const std::string& text) { printer_.Warn(text); };
+  if (clip.task) clip.pipeline.writer.encoder.codec = ClipEncoder(clip.codec);
+  OCTO_RETURN_IF_ERROR(CheckVideoOutput(input, output, clip.pipeline));
   ClipEvents events;
   events.notice = [this](const std::string& text) { printer_.Note(text); };
   events.warning = [this](const std::string& text) { printer_.Alert(text); };
@@ -160,7 +165,6 @@ Result<FileSummary> JobRunner::RunTask(const std::string& input, const std::stri
     const bool journal = clip.pipeline.journal.mode != JournalMode::kNone;
     return ExplainInterruption(report.status(), output, journal);
   }
-  for (const std::string& warning : report->video.warnings) printer_.Warn(warning);
   FileSummary summary{
       output,          report->video.frames,        report->video.width, report->video.height,
       report->seconds, report->video.frames_resumed};

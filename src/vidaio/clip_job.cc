@@ -90,6 +90,14 @@ void DeadlineKeeper::OnDone(double seconds) const {
   Warn("late: " + ShortSeconds(seconds) + " instead of " + ShortSeconds(job_.deadline_seconds));
 }
 
+// What a task changes without being asked.
+std::vector<std::string> TaskWarnings(const ClipJob& job, const ClipSetup& setup) {
+  const Rational aspect = setup.info.video.sample_aspect;
+  if (!job.task || aspect.num <= 0 || aspect.num == aspect.den) return {};
+  return {"the pixels' shape " + std::to_string(aspect.num) + ":" + std::to_string(aspect.den) +
+          " is dropped: answers have square pixels"};
+}
+
 Result<std::unique_ptr<FrameUpscaler>> MakeUpscaler(const ClipJob& job, const ModelRequest& request,
                                                     std::string* precision) {
   if (job.make_upscaler) return job.make_upscaler(request);
@@ -132,16 +140,15 @@ Result<ClipReport> RunClip(const ClipJob& job, const ClipEvents& events,
   OCTO_ASSIGN_OR_RETURN(std::unique_ptr<FrameUpscaler> upscaler,
                         MakeUpscaler(job, setup.model, &report.precision));
   if (job.frames_max > 0) upscaler = LimitFrames(std::move(upscaler), job.frames_max);
+  const std::vector<std::string> warnings = TaskWarnings(job, setup);
+  for (const std::string& text : warnings) {
+    if (job.pipeline.on_warning) job.pipeline.on_warning(text);
+  }
   OCTO_ASSIGN_OR_RETURN(report.video,
                         RunPipeline(
                             job.input, job.output, *upscaler, setup.pipeline,
                             [&](const PipelineProgress& now) { keeper.OnProgress(now); }, cancel));
-  const Rational aspect = setup.info.video.sample_aspect;
-  if (job.task && aspect.num > 0 && aspect.num != aspect.den) {
-    report.video.warnings.push_back("the pixels' shape " + std::to_string(aspect.num) + ":" +
-                                    std::to_string(aspect.den) +
-                                    " is dropped: answers have square pixels");
-  }
+  report.video.warnings.insert(report.video.warnings.begin(), warnings.begin(), warnings.end());
   report.model = upscaler->info().model;
   report.encoder_preset = writer.encoder.preset;
   report.bytes_max = setup.bytes_max;

@@ -40,7 +40,8 @@ struct ClipJob {
   double deadline_seconds = 0;         // for all of RunClip(); 0: none
   LatePolicy late = LatePolicy::kRefuse;
   bool recalibrate = false;  // measure this machine again, whatever is kept of it
-  // Reader, journal, streams to copy, overwrite, bounds of the queues.
+  // Reader, journal, streams to copy, overwrite, bounds of the queues. `on_warning` gets what the
+  // task drops, too.
   PipelineOptions pipeline;
   // Sizes in bytes that the answer must not have: those of the other answers of its bundle. With a
   // task only.

@@ -90,6 +90,19 @@ TEST_F(ClipJobTest, PixelsBecomeSquare) {
   ExpectCompliant("SD2HD");
 }
 
+TEST_F(ClipJobTest, WarningsComeBeforeTheWorkAndOnce) {
+  MakeInput(kH264, "setsar=16/11");
+  ClipJob job = Job("SD2HD");
+  std::vector<std::string> told;
+  job.pipeline.on_warning = [&](const std::string& text) { told.push_back(text); };
+  ClipEvents events;
+  events.progress = [&](const ClipProgress&) { EXPECT_FALSE(told.empty()); };
+  const Result<ClipReport> report = RunClip(job, events);
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  EXPECT_THAT(told, ::testing::ElementsAre(HasSubstr("16:11 is dropped")));
+  EXPECT_EQ(report->video.warnings, told);
+}
+
 TEST_F(ClipJobTest, ColourTagsAreTheInputs) {
   MakeInput(std::string(kH264) +
             " -colorspace smpte170m -color_primaries smpte170m -color_trc smpte170m");

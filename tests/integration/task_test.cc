@@ -101,6 +101,24 @@ TEST_F(TaskTest, ContradictionsAreWrongUsage) {
   EXPECT_THAT(name.err, HasSubstr("ends in .mp4"));
 }
 
+// Seen before anything runs, with the task's own codec: no weights are needed.
+TEST_F(TaskTest, OutputsThatCannotBe) {
+  const auto refused = [&](const std::string& output, const std::vector<std::string>& more,
+                           int exit_code, const std::string& text) {
+    std::vector<std::string> arguments = {"upscale", in_, "-o", output, "--task", "SD2HD"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const ProgramResult result = Run(arguments);
+    EXPECT_EQ(result.exit_code, exit_code) << text;
+    EXPECT_THAT(result.err, HasSubstr(text));
+  };
+  WriteFile(out_, "something");
+  refused(out_, {"-c", "av1"}, 1, "exists; use -y to replace it");
+  EXPECT_EQ(ReadFile(out_), "something");
+  refused(in_, {}, 2, "the output is the input");
+  refused(folder_ / "no/such/out.mp4", {}, 1, "no/such");
+  refused(folder_ / "out.xyz", {"-c", "av1"}, 2, "out.xyz");
+}
+
 TEST_F(TaskTest, PicturesHaveNoTask) {
   const std::string picture = folder_ / "in.png";
   Ffmpeg({"-i", in_, "-frames:v", "1", picture});
