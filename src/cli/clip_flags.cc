@@ -62,7 +62,7 @@ void AddClipFlags(CLI::App& command, ClipFlags& flags) {
       .add_option(
           "--deadline", flags.deadline,
           "Be done in so many seconds (40s), planning included: the best encoder preset that "
-          "fits")
+          "fits; the workers' speed is measured, where there are workers")
       ->type_name("TIME")
       ->group(kGroup);
   command

@@ -13,6 +13,8 @@
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/message.h"
+#include "cli/remote_flags.h"
+#include "cli/shared_fleet.h"
 #include "cli/terminal.h"
 #include "vidaio/clip_plan.h"
 
@@ -25,6 +27,7 @@ constexpr const char* kFooter =
     "Examples:\n"
     "  octoscale plan clip.mp4 --task SD2HD --deadline 40s\n"
     "  octoscale plan clip.mp4 -s 2 -c libx265 --deadline 90 --json\n"
+    "  octoscale plan clip.mp4 --task HD24K --deadline 40s --workers http://10.0.0.5:8090\n"
     "\n"
     "The first time it measures this machine, which takes seconds, and keeps the result in\n"
     "${XDG_CACHE_HOME:-~/.cache}/octoscale/calibration.json. docs/vidaio.md says how it computes.\n"
@@ -37,6 +40,7 @@ struct PlanFlags {
   bool json = false;
   ClipFlags clip;
   EngineFlags engine;
+  RemoteFlags remote;
   VideoFlags video;
 };
 
@@ -134,6 +138,14 @@ int RunPlan(const PlanFlags& flags, const CLI::App& command) {
   if (!job.ok()) return ReportFailure(job.status());
   job->input = flags.input;
   job->output = "plan.mp4";  // nothing is written
+  if (const Status remote = CheckRemoteFlags(flags.remote, flags.engine); !remote.ok()) {
+    return ReportFailure(remote);
+  }
+  if (flags.remote.used()) {
+    const SharedFleet fleet(flags.remote, flags.engine, PrintWarning, InterruptToken());
+    job->make_upscaler = [fleet](const ModelRequest& request) { return fleet.Make(request); };
+    job->upscaler_shares_cores = flags.remote.spawn_workers > 0;
+  }
   const auto plan = PlanClip(*job, InterruptToken());
   if (!plan.ok()) return ReportFailure(plan.status());
   flags.json ? PrintJson(flags, *plan) : PrintTable(flags, *plan);
@@ -151,6 +163,7 @@ void AddPlanCommand(CLI::App& app, int& exit_code) {
   AddClipFlags(*command, flags->clip);
   command->remove_option(command->get_option("--late"));
   AddEngineFlags(*command, flags->engine);
+  AddRemoteFlags(*command, flags->remote);
   AddVideoFlags(*command, flags->video);
   command->footer(kFooter);
   command->callback([flags, command, &exit_code] { exit_code = RunPlan(*flags, *command); });

@@ -91,12 +91,9 @@ Status UseClip(const UpscaleFlags& flags, const CLI::App& command, UpscaleJob& j
     if (!flags.clip.recalibrate && command.get_option("--late")->count() == 0) return OkStatus();
     return InvalidArgument("--late and --recalibrate are for --deadline");
   }
-  if (flags.remote.used() && !flags.clip.deadline.empty()) {
-    return InvalidArgument(
-        "--deadline plans the local engine and knows nothing of the workers' speed; leave out one");
-  }
   OCTO_ASSIGN_OR_RETURN(job.clip,
                         ResolveClipFlags(flags.clip, flags.engine, job.pipeline, command));
+  job.clip->upscaler_shares_cores = flags.remote.spawn_workers > 0;
   return OkStatus();
 }
 

@@ -56,6 +56,10 @@ struct ClipProbe {
   double cpu_cost = 1;
   // How much of the cores the engine got now, in relation to the calibration: other programs run.
   double core_share = 1;
+  // Of an upscaler that is not the engine of this process, for this clip's frames: takes the place
+  // of the calibration's row. Its processor time is what it takes of this machine's.
+  std::optional<EngineRow> engine;
+  double batches_abreast = 1;  // batches that it computes side by side
 };
 
 // Of this preset; where it was not measured, the geometric mean of those that were, or 1.

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <iterator>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "base/temporary_folder.h"
 #include "planner/encoder_speed.h"
 #include "planner/stopwatch.h"
+#include "planner/upscaler_speed.h"
 #include "video/colour.h"
 
 namespace octoscale {
@@ -25,6 +27,8 @@ constexpr double kEngineSeconds = 0.7;
 constexpr double kEngineSecondsMax = 3;  // one frame that takes longer is not tried
 // The first frames of a clip may be black: the probe begins after this share of it.
 constexpr double kStart = 0.4;
+// Decoded frames that are kept whole for an upscaler elsewhere.
+constexpr size_t kWholeBytesMax = size_t{512} << 20;
 
 void CopyPart(const Frame& from, int left, int top, FrameSize size, int to_left, int to_top,
               Frame* to) {
@@ -61,6 +65,10 @@ Frame Mosaic(const Frame& frame, FrameSize tile) {
   return mosaic;
 }
 
+FrameSize TileFor(const ProbeRequest& request) {
+  return request.model.engine.scale > 2 ? kTileX4 : kTileX2;
+}
+
 struct DecodedPieces {
   std::unique_ptr<VideoReader> reader;
   std::vector<Frame> mosaics;  // for the encoder
@@ -80,13 +88,18 @@ Result<DecodedPieces> DecodePieces(const ProbeRequest& request, const CancelToke
   }
   ColourToRgb colour(decoded.reader->info().video.sample_type, true);
   const Times start = Now();
-  const FrameSize tile = request.model.engine.scale > 2 ? kTileX4 : kTileX2;
+  const FrameSize tile = TileFor(request);
   while (decoded.mosaics.size() < kProbeFrames) {
     OCTO_ASSIGN_OR_RETURN(const std::optional<Picture> picture, decoded.reader->Next());
     if (!picture) break;
     OCTO_ASSIGN_OR_RETURN(const Frame frame, colour.Convert(*picture));
     decoded.mosaics.push_back(Mosaic(frame, tile));
-    decoded.wholes.push_back(Middle(frame, kEngineSize));
+    const size_t bytes = frame.size_bytes() * (decoded.wholes.size() + 1);
+    if (request.upscaler == nullptr) {
+      decoded.wholes.push_back(Middle(frame, kEngineSize));
+    } else if (decoded.wholes.size() < 2 || bytes <= kWholeBytesMax) {
+      decoded.wholes.push_back(frame.Clone());
+    }
   }
   if (decoded.mosaics.empty()) return CorruptInput(request.input + ": no frame to look at");
   decoded.cpu_per_pixel = (Now() - start).cpu / (static_cast<double>(decoded.mosaics.size()) *
@@ -129,6 +142,62 @@ Result<std::vector<Frame>> TimeEngine(Engine& engine, std::span<const Frame> fra
   return all;
 }
 
+// The local engine, on pieces for the encoder, which come back, and on whole frames.
+Result<std::vector<Frame>> ProbeEngine(const ProbeRequest& request, const DecodedPieces& decoded,
+                                       const Calibration& calibration, const CancelToken& cancel,
+                                       ClipProbe* probe) {
+  const auto row_of = [&](const Frame& frame) {
+    return FindEngine(calibration, request.model.model, request.model.engine.scale,
+                      std::string(PrecisionName(request.model.engine.precision)),
+                      PixelsOf(frame.size()));
+  };
+  const auto mosaic_row = row_of(decoded.mosaics[0]), whole_row = row_of(decoded.wholes[0]);
+  if (!mosaic_row || !whole_row) return Internal("the probe's model isn't calibrated");
+  OCTO_ASSIGN_OR_RETURN(const std::unique_ptr<EngineUpscaler> upscaler,
+                        CreateModelUpscaler(request.model));
+  // The slower the network, the fewer frames; without two of them nothing moves.
+  const std::span<const Frame> mosaics = Fitting(decoded.mosaics, mosaic_row->speed.wall, 2);
+  OCTO_ASSIGN_OR_RETURN(std::vector<Frame> upscaled,
+                        TimeEngine(upscaler->engine(), mosaics, mosaic_row->speed, cancel, probe));
+  if (whole_row->speed.wall * PixelsOf(decoded.wholes[0].size()) < kEngineSecondsMax) {
+    const std::span<const Frame> wholes = Fitting(decoded.wholes, whole_row->speed.wall, 1);
+    OCTO_RETURN_IF_ERROR(
+        TimeEngine(upscaler->engine(), wholes, whole_row->speed, cancel, probe).status());
+  }
+  return upscaled;
+}
+
+// An upscaler elsewhere, on whole frames; pieces of what it makes come back for the encoder.
+Result<std::vector<Frame>> ProbeUpscaler(const ProbeRequest& request, const DecodedPieces& decoded,
+                                         const Calibration& calibration, const CancelToken& cancel,
+                                         ClipProbe* probe) {
+  const UpscalerInfo& info = request.upscaler->info();
+  const FrameSize tile = TileFor(request);
+  const FrameSize upscaled_tile{tile.width * info.scale, tile.height * info.scale};
+  std::mutex mutex;
+  std::vector<Frame> pieces(decoded.wholes.size());
+  const auto keep = [&](size_t index, const Frame& upscaled) {
+    const std::lock_guard lock(mutex);
+    if (pieces[index].empty()) pieces[index] = Mosaic(upscaled, upscaled_tile);
+  };
+  OCTO_ASSIGN_OR_RETURN(UpscalerSpeed speed,
+                        MeasureUpscaler(*request.upscaler, decoded.wholes, keep, cancel));
+  // Nobody says how many of the cores it takes: all, while it computes.
+  if (request.upscaler_shares_cores)
+    speed.speed.cpu = speed.speed.wall * calibration.machine.threads;
+  EngineRow row;
+  row.model = info.model;
+  row.scale = info.scale;
+  row.precision = PrecisionName(request.model.engine.precision);
+  row.pixels = PixelsOf(decoded.wholes[0].size());
+  row.speed = speed.speed;
+  probe->engine = std::move(row);
+  probe->batches_abreast = speed.batches_abreast;
+  // Frames come round in order, so those that were not upscaled are the last.
+  std::erase_if(pieces, [](const Frame& piece) { return piece.empty(); });
+  return pieces;
+}
+
 Status ProbeEncoder(const ProbeRequest& request, const DecodedPieces& decoded,
                     const std::vector<Frame>& upscaled, const Calibration& calibration,
                     const CancelToken& cancel, ClipProbe* probe) {
@@ -154,26 +223,12 @@ Status ProbeEncoder(const ProbeRequest& request, const DecodedPieces& decoded,
 Result<ClipProbe> ProbeClip(const ProbeRequest& request, const Calibration& calibration,
                             const CancelToken& cancel) {
   OCTO_ASSIGN_OR_RETURN(const DecodedPieces decoded, DecodePieces(request, cancel));
-  const auto row_of = [&](const Frame& frame) {
-    return FindEngine(calibration, request.model.model, request.model.engine.scale,
-                      std::string(PrecisionName(request.model.engine.precision)),
-                      PixelsOf(frame.size()));
-  };
-  const auto mosaic_row = row_of(decoded.mosaics[0]), whole_row = row_of(decoded.wholes[0]);
-  if (!mosaic_row || !whole_row) return Internal("the probe's model isn't calibrated");
   ClipProbe probe;
   probe.decode_cpu = decoded.cpu_per_pixel;
-  OCTO_ASSIGN_OR_RETURN(const std::unique_ptr<EngineUpscaler> upscaler,
-                        CreateModelUpscaler(request.model));
-  // The slower the network, the fewer frames; without two of them nothing moves.
-  const std::span<const Frame> mosaics = Fitting(decoded.mosaics, mosaic_row->speed.wall, 2);
   OCTO_ASSIGN_OR_RETURN(const std::vector<Frame> upscaled,
-                        TimeEngine(upscaler->engine(), mosaics, mosaic_row->speed, cancel, &probe));
-  if (whole_row->speed.wall * PixelsOf(decoded.wholes[0].size()) < kEngineSecondsMax) {
-    const std::span<const Frame> wholes = Fitting(decoded.wholes, whole_row->speed.wall, 1);
-    OCTO_RETURN_IF_ERROR(
-        TimeEngine(upscaler->engine(), wholes, whole_row->speed, cancel, &probe).status());
-  }
+                        request.upscaler == nullptr
+                            ? ProbeEngine(request, decoded, calibration, cancel, &probe)
+                            : ProbeUpscaler(request, decoded, calibration, cancel, &probe));
   OCTO_RETURN_IF_ERROR(ProbeEncoder(request, decoded, upscaled, calibration, cancel, &probe));
   return probe;
 }

@@ -14,14 +14,17 @@ constexpr double kCoreShareMin = 0.02;
 
 double PixelsOf(FrameSize size) { return static_cast<double>(size.width) * size.height; }
 
-void CountNeeds(const Calibration& calibration, double seconds_left, Plan* plan) {
+void CountNeeds(const Calibration& calibration, const ClipFacts& facts, double seconds_left,
+                Plan* plan) {
   const auto fastest =
       std::min_element(plan->forecasts.begin(), plan->forecasts.end(),
                        [](const Forecast& a, const Forecast& b) { return a.seconds < b.seconds; });
   const double room = seconds_left / kSafetyFactor - fastest->start_seconds;
   if (room <= 0) return;
   const double here = fastest->encoder_cpu + fastest->other_cpu;
-  plan->cores_needed = std::llround(std::ceil((fastest->engine_cpu + here) / room));
+  if (!facts.engine_elsewhere) {
+    plan->cores_needed = std::llround(std::ceil((fastest->engine_cpu + here) / room));
+  }
   const int threads = std::max(1, calibration.machine.threads);
   if (here / threads <= room) {
     plan->machines_needed = std::llround(std::ceil(fastest->engine_wall / room));
@@ -33,8 +36,10 @@ void CountNeeds(const Calibration& calibration, double seconds_left, Plan* plan)
 std::optional<Forecast> ForecastClip(const Calibration& calibration, const ClipFacts& facts,
                                      const Choice& choice) {
   const double pixels_in = PixelsOf(facts.input);
-  const auto engine =
-      FindEngine(calibration, choice.model, facts.scale, choice.precision, pixels_in);
+  const std::optional<EngineRow> engine =
+      facts.probe.engine
+          ? facts.probe.engine
+          : FindEngine(calibration, choice.model, facts.scale, choice.precision, pixels_in);
   const auto encoder = FindEncoder(calibration, choice.codec, choice.preset);
   if (!engine || !encoder) return std::nullopt;
 
@@ -58,7 +63,7 @@ std::optional<Forecast> ForecastClip(const Calibration& calibration, const ClipF
   // add what they do before its first and after its last frame.
   const double cores = std::max(1, calibration.machine.threads) * share;
   const double shared = (forecast.engine_cpu + forecast.encoder_cpu + forecast.other_cpu) / cores;
-  const double batch = std::min(frames, static_cast<double>(std::max(1, facts.batch_frames)));
+  const double batch = std::min(frames, std::max(1, facts.batch_frames) * probe.batches_abreast);
   const double encoder_wall = frames * pixels_out * encoder->speed.wall * encoder_cost / share;
   const double engine_bound = forecast.engine_wall + encoder_wall * batch / frames;
   const double encoder_bound = encoder_wall + forecast.engine_wall * batch / frames;
@@ -83,7 +88,7 @@ Plan MakePlan(const Calibration& calibration, const ClipFacts& facts,
       std::min_element(plan.forecasts.begin(), plan.forecasts.end(),
                        [](const Forecast& a, const Forecast& b) { return a.seconds < b.seconds; });
   plan.chosen = static_cast<int>((plan.fits ? first : fastest) - plan.forecasts.begin());
-  if (seconds_left > 0) CountNeeds(calibration, seconds_left, &plan);
+  if (seconds_left > 0) CountNeeds(calibration, facts, seconds_left, &plan);
   return plan;
 }
 

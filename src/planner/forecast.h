@@ -17,6 +17,8 @@ struct ClipFacts {
   int64_t frames = 0;
   int batch_frames = 8;
   ClipProbe probe;
+  // probe.engine computes on other machines: cores of this one don't make it faster.
+  bool engine_elsewhere = false;
 };
 
 // What can be chosen. The order of a list of these is the order of preference.
@@ -54,6 +56,7 @@ struct Plan {
   bool fits = false;
   // With the fastest choice, for the deadline: how many cores like these, or how many machines like
   // this one that upscale while this one decodes and encodes (0: no number of them is enough).
+  // With an engine elsewhere no cores; machines are then how many times as many workers.
   int64_t cores_needed = 0;
   int64_t machines_needed = 0;
 

@@ -64,6 +64,37 @@ TEST(ForecastTest, TheProbeCorrectsTheCalibration) {
   EXPECT_NEAR(ForecastClip(TwoCores(), facts, kSlow)->seconds, 0.5 + (20 + 8 + 2) / 2.0, 1e-3);
 }
 
+// Half of the time of the calibrated engine, and little of this machine's processors.
+ClipFacts OnOtherMachines() {
+  ClipFacts facts = Facts();
+  facts.probe.engine = EngineRow{.model = "net", .scale = 2, .speed = {1e-6, 5e-6}};
+  facts.engine_elsewhere = true;
+  return facts;
+}
+
+TEST(ForecastTest, AMeasuredUpscalerTakesTheEnginesPlace) {
+  const auto forecast = ForecastClip(TwoCores(), OnOtherMachines(), kSlow);
+  ASSERT_TRUE(forecast);
+  EXPECT_NEAR(forecast->start_seconds, 0.1, 1e-9);  // it is there already
+  EXPECT_NEAR(forecast->engine_wall, 5, 1e-9);
+  EXPECT_NEAR(forecast->engine_cpu, 1, 1e-9);
+  EXPECT_NEAR(forecast->seconds, 0.1 + 5 + 4 * 0.08, 1e-3);
+  EXPECT_EQ(forecast->arithmetic, "");
+  // Spawned workers take the cores from the encoder.
+  ClipFacts here = OnOtherMachines();
+  here.probe.engine->speed.cpu = 2 * here.probe.engine->speed.wall;
+  EXPECT_NEAR(ForecastClip(TwoCores(), here, kSlow)->seconds, 0.1 + (10 + 8) / 2.0, 1e-3);
+}
+
+TEST(ForecastTest, TheEncoderWaitsForTheFirstOfManyBatchesAbreast) {
+  Calibration calibration = TwoCores();
+  calibration.machine.threads = 64;
+  calibration.encoders[0].speed.wall = 5e-6;  // 20 s
+  ClipFacts facts = OnOtherMachines();
+  facts.probe.batches_abreast = 3;
+  EXPECT_NEAR(ForecastClip(calibration, facts, kSlow)->seconds, 0.1 + 20 + 5 * 0.24, 1e-3);
+}
+
 TEST(ForecastTest, ShortClipsPayForTheEncodersBeginning) {
   Calibration calibration = TwoCores();
   calibration.encoders[0].begin_cpu = 1e-4;
@@ -104,6 +135,14 @@ TEST(PlanTest, NoNumberOfMachinesHelpsWhereOneCannotEvenEncode) {
   plan = MakePlan(TwoCores(), Facts(), {kQuick}, 0.3);
   EXPECT_EQ(plan.cores_needed, 0);
   EXPECT_EQ(plan.machines_needed, 0);
+}
+
+TEST(PlanTest, WithWorkersMoreOfThemWouldBeEnough) {
+  // 5 s of all the workers; 2.3 / 1.1 - 0.1 s are left for it.
+  const Plan plan = MakePlan(TwoCores(), OnOtherMachines(), {kQuick}, 2.3);
+  EXPECT_FALSE(plan.fits);
+  EXPECT_EQ(plan.cores_needed, 0);
+  EXPECT_EQ(plan.machines_needed, 3);
 }
 
 TEST(PlanTest, WithoutForecastsNothingIsChosen) {

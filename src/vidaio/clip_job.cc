@@ -24,8 +24,9 @@ class DeadlineKeeper {
   DeadlineKeeper(const ClipJob& job, const ClipEvents& events, Clock::time_point start)
       : job_(job), events_(events), start_(start) {}
 
-  // Chooses, and changes `setup` accordingly. Nothing to do without a deadline.
-  Status Plan(const CancelToken& cancel, ClipSetup* setup);
+  // Chooses, and changes `setup` accordingly. Nothing to do without a deadline. `upscaler`: as for
+  // PlanClip().
+  Status Plan(FrameUpscaler* upscaler, const CancelToken& cancel, ClipSetup* setup);
   void OnProgress(const PipelineProgress& progress);
   // At the end: never late without a word.
   void OnDone(double seconds) const;
@@ -44,9 +45,9 @@ class DeadlineKeeper {
   std::optional<ArrivalWatch> watch_;
 };
 
-Status DeadlineKeeper::Plan(const CancelToken& cancel, ClipSetup* setup) {
+Status DeadlineKeeper::Plan(FrameUpscaler* upscaler, const CancelToken& cancel, ClipSetup* setup) {
   if (job_.deadline_seconds <= 0) return OkStatus();
-  OCTO_ASSIGN_OR_RETURN(const ClipPlan plan, PlanClip(job_, cancel));
+  OCTO_ASSIGN_OR_RETURN(const ClipPlan plan, PlanClip(job_, *setup, upscaler, start_, cancel));
   if (!plan.plan.fits) {
     const std::string text = NothingFitsText(plan);
     if (job_.late == LatePolicy::kRefuse) return DeadlineExceeded(job_.input + ": " + text);
@@ -64,7 +65,9 @@ Status DeadlineKeeper::Plan(const CancelToken& cancel, ClipSetup* setup) {
       .deadline_seconds = job_.deadline_seconds,
       .predicted_seconds = predicted_seconds_,
       .tail_seconds = encoder_wall * std::min(1.0, plan.facts.batch_frames / frames),
-      .batch_frames = plan.facts.batch_frames});
+      // What is in flight at once comes back in bursts.
+      .batch_frames = plan.facts.batch_frames *
+                      (upscaler != nullptr ? std::max(1, upscaler->info().batches_in_flight) : 1)});
   return OkStatus();
 }
 
@@ -98,9 +101,8 @@ std::vector<std::string> TaskWarnings(const ClipJob& job, const ClipSetup& setup
           " is dropped: answers have square pixels"};
 }
 
-Result<std::unique_ptr<FrameUpscaler>> MakeUpscaler(const ClipJob& job, const ModelRequest& request,
-                                                    std::string* precision) {
-  if (job.make_upscaler) return job.make_upscaler(request);
+Result<std::unique_ptr<FrameUpscaler>> MakeLocal(const ModelRequest& request,
+                                                 std::string* precision) {
   OCTO_ASSIGN_OR_RETURN(std::unique_ptr<EngineUpscaler> engine, CreateModelUpscaler(request));
   *precision = PrecisionName(engine->engine().options().precision);
   return std::unique_ptr<FrameUpscaler>(std::move(engine));
@@ -127,8 +129,12 @@ Result<ClipReport> RunClip(const ClipJob& job, const ClipEvents& events,
   ClipReport report;
   OCTO_ASSIGN_OR_RETURN(ClipSetup setup, SetUpClip(job));
   OCTO_RETURN_IF_ERROR(CheckPipelineOutput(job.input, job.output, setup.pipeline));
+  std::unique_ptr<FrameUpscaler> upscaler;
+  if (job.make_upscaler) {
+    OCTO_ASSIGN_OR_RETURN(upscaler, job.make_upscaler(setup.model));
+  }
   DeadlineKeeper keeper(job, events, start);
-  OCTO_RETURN_IF_ERROR(keeper.Plan(cancel, &setup));
+  OCTO_RETURN_IF_ERROR(keeper.Plan(upscaler.get(), cancel, &setup));
   WriterOptions& writer = setup.pipeline.writer;
   if (job.task) {
     writer.before_naming = [rules =
@@ -137,8 +143,9 @@ Result<ClipReport> RunClip(const ClipJob& job, const ClipEvents& events,
       return FitAnswer(path, rules, cancel, &report.encoded_again);
     };
   }
-  OCTO_ASSIGN_OR_RETURN(std::unique_ptr<FrameUpscaler> upscaler,
-                        MakeUpscaler(job, setup.model, &report.precision));
+  if (!upscaler) {
+    OCTO_ASSIGN_OR_RETURN(upscaler, MakeLocal(setup.model, &report.precision));
+  }
   if (job.frames_max > 0) upscaler = LimitFrames(std::move(upscaler), job.frames_max);
   const std::vector<std::string> warnings = TaskWarnings(job, setup);
   for (const std::string& text : warnings) {

@@ -31,9 +31,11 @@ struct ClipJob {
   // model.model empty: the task's. model.engine.scale is the task's where there is one. A task's
   // own model is resampled where it lacks the scale; another one when model.resample says so.
   ModelRequest model;
-  // Makes something else than the local engine (remote workers, a test's double). The request is
-  // complete: model and scale are the task's. Empty: CreateModelUpscaler.
+  // Makes something else than the local engine (remote workers, a test's double), ready to work.
+  // The request is complete: model and scale are the task's. Empty: CreateModelUpscaler.
   std::function<Result<std::unique_ptr<FrameUpscaler>>(const ModelRequest&)> make_upscaler;
+  // For the planner: what make_upscaler made computes on this machine, in other processes.
+  bool upscaler_shares_cores = false;
   ClipCodec codec = ClipCodec::kHevc;  // with a task
   std::optional<double> quality;       // CRF, with a task; unset: the preset's
   std::string encoder_preset;          // with a task; empty: the preset's, or the planner's choice

@@ -2,6 +2,8 @@
 // every kind of input.
 #include "vidaio/clip_job.h"
 
+#include <atomic>
+#include <cstdlib>
 #include <filesystem>
 
 #include "gmock/gmock.h"
@@ -101,6 +103,46 @@ TEST_F(ClipJobTest, WarningsComeBeforeTheWorkAndOnce) {
   ASSERT_TRUE(report.ok()) << report.status().message();
   EXPECT_THAT(told, ::testing::ElementsAre(HasSubstr("16:11 is dropped")));
   EXPECT_EQ(report->video.warnings, told);
+}
+
+// No weights are needed for a deadline where the upscaler is somewhere else.
+TEST_F(ClipJobTest, ADeadlineIsPlannedWithTheSpeedOfTheUpscaler) {
+  ASSERT_EQ(setenv("XDG_CACHE_HOME", (dir_ / "cache").c_str(), 1), 0);
+  MakeInput(kH264);
+  ClipJob job = Job("SD2HD");
+  std::atomic<int> ready{0};
+  job.make_upscaler = [&](const ModelRequest& request) {
+    ++ready;
+    return Result<std::unique_ptr<FrameUpscaler>>(std::make_unique<NearestUpscaler>(
+        request.engine.scale, 2, [](int, const CancelToken& cancel) {
+          return SleepUnlessCancelled(std::chrono::milliseconds(100), cancel);
+        }));
+  };
+  job.deadline_seconds = 600;
+  std::vector<std::string> notices;
+  ClipEvents events;
+  events.notice = [&](const std::string& text) {
+    EXPECT_EQ(ready, 1);
+    notices.push_back(text);
+  };
+  const Result<ClipReport> report = RunClip(job, events);
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  EXPECT_THAT(notices, ::testing::ElementsAre(
+                           HasSubstr("chosen: nearest on workers, libx265 ultrafast; about ")));
+  EXPECT_GT(report->predicted_seconds, 0);
+  EXPECT_EQ(ready, 1);
+  ExpectCompliant("SD2HD");
+
+  job.deadline_seconds = 0.1;
+  const Status refused = RunClip(job).status();
+  EXPECT_EQ(refused.code(), StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(refused.message(), HasSubstr("the fastest, nearest on workers, libx265 ultrafast, "
+                                           "takes about "));
+
+  job.make_upscaler = [](const ModelRequest&) {
+    return Result<std::unique_ptr<FrameUpscaler>>(Unavailable("nobody is there"));
+  };
+  EXPECT_EQ(RunClip(job).status().message(), "nobody is there");
 }
 
 TEST_F(ClipJobTest, ColourTagsAreTheInputs) {

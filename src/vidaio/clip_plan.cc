@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <ctime>
+#include <memory>
 
 #include "models/manifest.h"
 #include "planner/calibrate.h"
@@ -47,18 +48,21 @@ std::string Count(int64_t count, const char* one, const char* many) {
 
 class Planner {
  public:
-  Planner(const ClipJob& job, const ClipSetup& setup, const CancelToken& cancel)
-      : job_(job), setup_(setup), cancel_(cancel) {}
+  Planner(const ClipJob& job, const ClipSetup& setup, FrameUpscaler* upscaler,
+          const CancelToken& cancel)
+      : job_(job), setup_(setup), upscaler_(upscaler), cancel_(cancel) {}
 
-  Status Run(double seconds_left, Clock::time_point start, ClipPlan* result);
+  Status Run(double deadline, Clock::time_point start, ClipPlan* result);
 
  private:
   void Load();
-  Status Measure();
+  Status MeasureEngine();
+  Status MeasureEncoders();
   Status Probe();
 
   const ClipJob& job_;
   const ClipSetup& setup_;
+  FrameUpscaler* upscaler_;
   const CancelToken& cancel_;
   std::string path_ = CalibrationPath();
   Calibration calibration_;
@@ -84,20 +88,27 @@ void Planner::Load() {
   }
 }
 
-Status Planner::Measure() {
+Status Planner::MeasureEngine() {
+  model_ = setup_.model;
+  if (upscaler_ != nullptr) {
+    model_.model = upscaler_->info().model;  // the probe measures it
+    return OkStatus();
+  }
+  OCTO_ASSIGN_OR_RETURN(const ModelEntry* entry, FindManifestEntry(setup_.model.model));
+  model_.model = entry->name;
   const double pixels = static_cast<double>(facts_.input.width) * facts_.input.height;
+  return CalibrateEngine(model_, pixels, cancel_, &calibration_, &measured_);
+}
+
+Status Planner::MeasureEncoders() {
   const EncoderOptions& encoder = setup_.pipeline.writer.encoder;
   const bool presets_open = job_.task ? job_.encoder_preset.empty() : encoder.preset.empty();
-  OCTO_ASSIGN_OR_RETURN(const ModelEntry* entry, FindManifestEntry(setup_.model.model));
-  model_ = setup_.model;
-  model_.model = entry->name;
-  OCTO_RETURN_IF_ERROR(CalibrateEngine(model_, pixels, cancel_, &calibration_, &measured_));
   for (const std::string& preset : Presets(encoder, presets_open)) {
     EncoderOptions one = encoder;
     one.preset = preset;
     OCTO_RETURN_IF_ERROR(CalibrateEncoder(one, cancel_, &calibration_, &measured_));
     choices_.push_back(
-        {entry->name, std::string(PrecisionName(model_.engine.precision)), encoder.codec, preset});
+        {model_.model, std::string(PrecisionName(model_.engine.precision)), encoder.codec, preset});
   }
   return OkStatus();
 }
@@ -108,6 +119,8 @@ Status Planner::Probe() {
   request.input = job_.input;
   request.reader = setup_.pipeline.reader;
   request.model = model_;
+  request.upscaler = upscaler_;
+  request.upscaler_shares_cores = job_.upscaler_shares_cores;
   request.encoder = setup_.pipeline.writer.encoder;
   request.presets = {choices_.front().preset};
   if (choices_.back().preset != choices_.front().preset) {
@@ -122,14 +135,17 @@ Status Planner::Run(double deadline, Clock::time_point start, ClipPlan* result) 
   facts_.input = video.size;
   facts_.scale = setup_.model.engine.scale;
   facts_.frames = FramesOf(setup_.pipeline.reader, video);
-  facts_.batch_frames = setup_.model.engine.batch_size;
+  facts_.batch_frames =
+      upscaler_ != nullptr ? upscaler_->info().batch_frames : setup_.model.engine.batch_size;
+  facts_.engine_elsewhere = upscaler_ != nullptr && !job_.upscaler_shares_cores;
   if (facts_.frames <= 0) {
     return Unsupported(job_.input +
                        ": nobody knows how many frames it has, so its time can't be "
                        "planned; leave out the deadline");
   }
   Load();
-  OCTO_RETURN_IF_ERROR(Measure());
+  OCTO_RETURN_IF_ERROR(MeasureEngine());
+  OCTO_RETURN_IF_ERROR(MeasureEncoders());
   OCTO_RETURN_IF_ERROR(Probe());
   // A calibration that can't be kept is measured again next time.
   if (measured_ && (path_.empty() || !SaveCalibration(calibration_, path_).ok())) path_.clear();
@@ -156,26 +172,39 @@ std::string ShortSeconds(double seconds) {
 Result<ClipPlan> PlanClip(const ClipJob& job, const CancelToken& cancel) {
   const Clock::time_point start = Clock::now();
   OCTO_ASSIGN_OR_RETURN(const ClipSetup setup, SetUpClip(job));
+  std::unique_ptr<FrameUpscaler> upscaler;
+  if (job.make_upscaler) {
+    OCTO_ASSIGN_OR_RETURN(upscaler, job.make_upscaler(setup.model));
+  }
+  return PlanClip(job, setup, upscaler.get(), start, cancel);
+}
+
+Result<ClipPlan> PlanClip(const ClipJob& job, const ClipSetup& setup, FrameUpscaler* upscaler,
+                          Clock::time_point start, const CancelToken& cancel) {
   ClipPlan plan;
   plan.deadline_seconds = job.deadline_seconds;
   plan.bytes_max = setup.bytes_max;
-  Planner planner(job, setup, cancel);
+  Planner planner(job, setup, upscaler, cancel);
   OCTO_RETURN_IF_ERROR(planner.Run(job.deadline_seconds, start, &plan));
   return plan;
 }
 
 std::string ChoiceText(const Forecast& forecast) {
   const Choice& choice = forecast.choice;
-  return choice.model + " (" + forecast.arithmetic + "), " + choice.codec +
-         (choice.preset.empty() ? "" : " " + choice.preset);
+  const std::string how =
+      forecast.arithmetic.empty() ? " on workers, " : " (" + forecast.arithmetic + "), ";
+  return choice.model + how + choice.codec + (choice.preset.empty() ? "" : " " + choice.preset);
 }
 
 std::string NothingFitsText(const ClipPlan& plan) {
   const Forecast& fastest = plan.plan.best();
   std::string text = "nothing meets the deadline of " + ShortSeconds(plan.deadline_seconds) +
                      ": the fastest, " + ChoiceText(fastest) + ", takes about " +
-                     ShortSeconds(fastest.seconds) + " on " +
-                     Count(plan.machine.threads, "core", "cores");
+                     ShortSeconds(fastest.seconds);
+  // Other machines' cores are not counted.
+  if (!plan.facts.engine_elsewhere) {
+    text += " on " + Count(plan.machine.threads, "core", "cores");
+  }
   if (plan.planning_seconds > 1) {
     text += " after " + ShortSeconds(plan.planning_seconds) + " of measuring";
   }
@@ -183,7 +212,10 @@ std::string NothingFitsText(const ClipPlan& plan) {
   if (of.cores_needed > 0) {
     text += "; enough would be " + Count(of.cores_needed, "core", "cores") + " like these";
   }
-  if (of.machines_needed > 0) {
+  if (of.machines_needed > 0 && plan.facts.engine_elsewhere) {
+    text += "; enough would be " + std::to_string(of.machines_needed) +
+            " times as many workers (computed, not measured)";
+  } else if (of.machines_needed > 0) {
     text += (of.cores_needed > 0 ? ", or " : "; enough would be ") +
             Count(of.machines_needed, "machine", "machines") +
             " like this one as workers (computed, not measured)";

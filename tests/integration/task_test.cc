@@ -94,7 +94,6 @@ TEST_F(TaskTest, ContradictionsAreWrongUsage) {
   refused({"--deadline", "0s"}, "more than 0 s");
   refused({"--late", "run"}, "for --deadline");
   refused({"--recalibrate"}, "for --deadline");
-  refused({"--deadline", "40s", "--spawn-workers", "2"}, "workers' speed");
   refused({"--deadline", "40s", "--late", "perhaps"}, "--late");
   const ProgramResult name = Run({"upscale", in_, "-o", folder_ / "out.mkv", "--task", "SD2HD"});
   EXPECT_EQ(name.exit_code, 2);

@@ -1,7 +1,8 @@
-// Tasks over worker processes.
+// Tasks and deadlines over worker processes.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -9,12 +10,14 @@
 
 #include "tests/integration/media.h"
 #include "tests/integration/program.h"
+#include "tests/integration/worker_processes.h"
 
 namespace octoscale::testing {
 namespace {
 
 using nlohmann::json;
 using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
 
 constexpr int kFrames = 60;
 
@@ -78,6 +81,46 @@ TEST_F(TaskWorkersTest, TheVideosOfOneCommandShareTheWorkers) {
     frames += worker["frames"].get<int>();
   }
   EXPECT_EQ(frames, kFrames + 20);
+}
+
+TEST_F(TaskWorkersTest, ADeadlineIsMet) {
+  const ProgramResult result =
+      Upscale(5, {"--task", "SD2HD", "--deadline", "200s", "--progress", "json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, ContainsRegex("chosen: [^ ]+ on workers, libx265 superfast; about"));
+  const json done = Event(result, "done");
+  EXPECT_EQ(done["frames"], kFrames);
+  EXPECT_EQ(done["late"], false);
+  EXPECT_EQ(done["deadline_s"], 200);
+  EXPECT_GT(done["predicted_s"], 0.0);
+  EXPECT_TRUE(done["prediction_error"].is_number());
+  EXPECT_FALSE(Event(result, "workers").is_null());
+  EXPECT_EQ(RunOctoscale({"verify", in_, out_, "--task", "SD2HD"}).exit_code, 0);
+}
+
+// 60 frames of 2 s on two workers; one frame for each of the six slots takes 6 s.
+TEST_F(TaskWorkersTest, ADeadlineThatTheWorkersCannotMeet) {
+  const ProgramResult result = Upscale(2000, {"--task", "SD2HD", "--deadline", "30s"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("nothing meets the deadline of 30 s: the fastest, "));
+  EXPECT_FALSE(std::filesystem::exists(out_));
+  const std::string takes = " takes about ";
+  const size_t at = result.err.find(takes);
+  ASSERT_NE(at, std::string::npos) << result.err;
+  EXPECT_GE(std::stod(result.err.substr(at + takes.size())), 60.0);
+}
+
+TEST_F(TaskWorkersTest, PlanMeasuresWorkersWithoutWeights) {
+  const WorkerProcess worker(1);
+  const ProgramResult result =
+      RunOctoscale({"plan", in_, "--task", "SD2HD", "--preset", "superfast", "--deadline", "3600",
+                    "--json", "--workers", worker.address()},
+                   {"XDG_CACHE_HOME=" + (folder_ / "cache")});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json plan = json::parse(result.out);
+  EXPECT_EQ(plan["fits"], true);
+  EXPECT_GT(plan["predicted_s"], 0.0);
+  EXPECT_EQ(plan["options"].size(), 1u);
 }
 
 }  // namespace
