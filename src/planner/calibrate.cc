@@ -11,6 +11,7 @@
 #include "frame/synthetic_picture.h"
 #include "image/image.h"
 #include "planner/encoder_speed.h"
+#include "planner/enlarge.h"
 #include "planner/stopwatch.h"
 
 namespace octoscale {
@@ -19,24 +20,21 @@ namespace {
 // A size whose measurement would take longer is left out.
 constexpr double kEngineSecondsMax = 10;
 constexpr double kEngineSecondsMin = 0.6;
+constexpr double kEngineSecondsFull = 5;  // for batches as full as the clip's
 constexpr int kEngineRounds = 3;
-constexpr size_t kEngineFramesFirst = 2;
-constexpr size_t kEngineFramesMax = 8;
 constexpr FrameSize kEngineSizes[] = {{96, 54}, {192, 108}, {640, 360}, {1920, 1080}};
 
 constexpr FrameSize kEncoderSize{320, 180};  // before it is doubled
-constexpr size_t kEncoderFrames = 28;
 
-// Other programs stretch the wall time: alone, a part is between perfectly divided among the cores
-// and not divided at all.
-PixelSpeed Plausible(const PixelSpeed& speed, const MachineFacts& machine) {
-  return {speed.cpu, std::clamp(speed.wall, speed.cpu / std::max(1, machine.threads), speed.cpu)};
+// Other programs stretch the wall time: alone, a part is between perfectly divided among the
+// threads and not divided at all.
+PixelSpeed Plausible(const PixelSpeed& speed, int threads) {
+  return {speed.cpu, std::clamp(speed.wall, speed.cpu / std::max(1, threads), speed.cpu)};
 }
 
-std::optional<EngineRow> FindMeasured(const Calibration& calibration, const ModelRequest& request,
+std::optional<EngineRow> FindMeasured(const Calibration& calibration, const EngineKey& key,
                                       double pixels) {
-  auto row = FindEngine(calibration, request.model, request.engine.scale,
-                        std::string(PrecisionName(request.engine.precision)), pixels);
+  auto row = FindEngine(calibration, key, pixels);
   if (row && row->pixels != pixels) row.reset();
   return row;
 }
@@ -51,13 +49,13 @@ std::vector<FrameSize> SizesAround(double pixels) {
   return sizes;
 }
 
-// As many as take a while, at `expected` seconds for one; 0: one alone would take too long.
-size_t FramesToMeasure(double expected) {
+// A batch, or as much of it as there is time for at `expected` seconds for one frame; 0: one alone
+// would take too long.
+size_t FramesToMeasure(double expected, size_t batch) {
   constexpr double kTimes = 2 * kEngineRounds;  // each round warms up
-  if (expected <= 0) return kEngineFramesFirst;
   if (expected * kTimes > kEngineSecondsMax) return 0;
-  return std::clamp<size_t>(static_cast<size_t>(kEngineSecondsMin / kEngineRounds / expected), 1,
-                            kEngineFramesMax);
+  const auto fitting = static_cast<size_t>(kEngineSecondsFull / (kTimes * expected));
+  return std::clamp<size_t>(fitting, 1, batch);
 }
 
 std::vector<Frame> SyntheticPictures(FrameSize size, size_t count) {
@@ -87,23 +85,6 @@ Result<PixelSpeed> MeasureAtRest(Engine& engine, FrameSize size, size_t count,
   return least;
 }
 
-// Each pixel between its neighbours' values: smooth, as what a network makes of a picture.
-Frame Doubled(const Frame& frame) {
-  Frame doubled({frame.width() * 2, frame.height() * 2}, SampleType::kU8);
-  for (int plane = 0; plane < Frame::kPlanes; ++plane) {
-    for (int y = 0; y < doubled.height(); ++y) {
-      const uint8_t* here = frame.row(plane, y / 2);
-      const uint8_t* below = frame.row(plane, std::min((y + 1) / 2, frame.height() - 1));
-      uint8_t* out = doubled.row(plane, y);
-      for (int x = 0; x < doubled.width(); ++x) {
-        const int left = x / 2, right = std::min((x + 1) / 2, frame.width() - 1);
-        out[x] = static_cast<uint8_t>((here[left] + here[right] + below[left] + below[right]) / 4);
-      }
-    }
-  }
-  return doubled;
-}
-
 // A source for VideoWriter, which takes time base and tags from one.
 Result<std::unique_ptr<VideoReader>> SyntheticSource(const TemporaryFolder& folder) {
   const std::string path = (folder.path() / "source.png").string();
@@ -115,33 +96,45 @@ Result<std::unique_ptr<VideoReader>> SyntheticSource(const TemporaryFolder& fold
 
 }  // namespace
 
+EngineKey KeyOf(const ModelRequest& request) {
+  return {request.model, request.engine.scale, std::string(PrecisionName(request.engine.precision)),
+          request.engine.threads};
+}
+
 Status CalibrateEngine(const ModelRequest& request, double pixels, const CancelToken& cancel,
                        Calibration* calibration, bool* added) {
   std::unique_ptr<EngineUpscaler> upscaler;
+  const EngineKey key = KeyOf(request);
+  const int threads = key.threads > 0 ? key.threads : calibration->machine.threads;
   double start_seconds = 0;
-  double expected = 0;  // seconds for one pixel
+  double expected = 0;  // seconds for one pixel; 0: not known yet
   for (const FrameSize& size : SizesAround(pixels)) {
     const double size_pixels = PixelsOf(size);
-    if (const auto known = FindMeasured(*calibration, request, size_pixels)) {
+    if (const auto known = FindMeasured(*calibration, key, size_pixels)) {
       expected = known->speed.wall;
       continue;
     }
-    const size_t count = FramesToMeasure(expected * size_pixels);
-    if (count == 0) continue;
+    const auto batch = static_cast<size_t>(request.engine.batch_size);
+    if (expected > 0 && FramesToMeasure(expected * size_pixels, batch) == 0) continue;
     if (!upscaler) {
       const Times start = Now();
       OCTO_ASSIGN_OR_RETURN(upscaler, CreateModelUpscaler(request));
       start_seconds = (Now() - start).wall;
     }
     Engine& engine = upscaler->engine();
+    if (expected <= 0) {
+      OCTO_ASSIGN_OR_RETURN(const EngineSpeed one,
+                            MeasureEngine(engine, SyntheticPictures(size, 1), 0, cancel));
+      expected = one.seconds / size_pixels;
+    }
+    // The smallest is measured however long it takes.
+    const size_t count = std::max<size_t>(1, FramesToMeasure(expected * size_pixels, batch));
     OCTO_ASSIGN_OR_RETURN(const PixelSpeed speed, MeasureAtRest(engine, size, count, cancel));
     EngineRow row;
-    row.model = request.model;
-    row.scale = request.engine.scale;
-    row.precision = PrecisionName(request.engine.precision);
+    row.key = key;
     row.arithmetic = PrecisionName(engine.options().precision);
     row.pixels = size_pixels;
-    row.speed = Plausible(speed, calibration->machine);
+    row.speed = Plausible(speed, threads);
     row.start_seconds = start_seconds;
     expected = row.speed.wall;
     calibration->engines.push_back(std::move(row));
@@ -159,13 +152,13 @@ Status CalibrateEncoder(const EncoderOptions& options, const CancelToken& cancel
   plain.codec = options.codec;
   plain.preset = options.preset;
   plain.threads = options.threads;
-  std::vector<Frame> frames = SyntheticPictures(kEncoderSize, kEncoderFrames);
-  for (Frame& frame : frames) frame = Doubled(frame);
+  std::vector<Frame> frames = SyntheticPictures(kEncoderSize, kEncoderFramesMax);
+  for (Frame& frame : frames) frame = Enlarged(frame, 2);
   OCTO_ASSIGN_OR_RETURN(const EncoderSpeed cost,
                         MeasureEncoder(frames, *source, plain, folder, cancel));
   calibration->encoders.push_back({options.codec, options.preset,
-                                   Plausible(cost.speed, calibration->machine), cost.begin_cpu,
-                                   cost.colour_cpu});
+                                   Plausible(cost.speed, calibration->machine.threads),
+                                   cost.begin_cpu, cost.colour_cpu});
   *added = true;
   return OkStatus();
 }

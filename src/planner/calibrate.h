@@ -11,9 +11,12 @@
 
 namespace octoscale {
 
+EngineKey KeyOf(const ModelRequest& request);
+
 // Adds the rows that FindEngine() needs for frames of `pixels` where they lack: the measured sizes
-// around it. A size that would take longer than a few seconds is left out. `added`: whether there
-// were any. Errors: those of CreateModelUpscaler and Engine::PredictBatch.
+// around it, with the request's batch size where that takes no longer than a few seconds. A size
+// of which one frame takes too long is left out. `added`: whether there were any. Errors: those of
+// CreateModelUpscaler and Engine::PredictBatch.
 Status CalibrateEngine(const ModelRequest& request, double pixels, const CancelToken& cancel,
                        Calibration* calibration, bool* added);
 

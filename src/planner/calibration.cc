@@ -48,12 +48,12 @@ std::string WhyStale(const Calibration& calibration, const MachineFacts& machine
   return {};
 }
 
-std::optional<EngineRow> FindEngine(const Calibration& calibration, const std::string& model,
-                                    int scale, const std::string& precision, double pixels) {
+std::optional<EngineRow> FindEngine(const Calibration& calibration, const EngineKey& key,
+                                    double pixels) {
   const EngineRow* below = nullptr;
   const EngineRow* above = nullptr;
   for (const EngineRow& row : calibration.engines) {
-    if (row.model != model || row.scale != scale || row.precision != precision) continue;
+    if (row.key != key) continue;
     if (row.pixels <= pixels && (below == nullptr || row.pixels > below->pixels)) below = &row;
     if (row.pixels >= pixels && (above == nullptr || row.pixels < above->pixels)) above = &row;
   }

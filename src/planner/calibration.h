@@ -26,12 +26,19 @@ struct PixelSpeed {
   double wall = 0;
 };
 
-// Of the input's pixels, for frames of `pixels`.
-struct EngineRow {
+// What decides the engine's speed beside the size of the frames.
+struct EngineKey {
   std::string model;
   int scale = 0;
-  std::string precision;   // as asked: "auto", ...
-  std::string arithmetic;  // what that was here: "bf16", ...
+  std::string precision;  // as asked: "auto", ...
+  int threads = 0;        // as asked; 0: one for each core
+  bool operator==(const EngineKey&) const = default;
+};
+
+// Of the input's pixels, for frames of `pixels`.
+struct EngineRow {
+  EngineKey key;
+  std::string arithmetic;  // what the precision was here: "bf16", ...
   double pixels = 0;
   PixelSpeed speed;
   double start_seconds = 0;  // loading and packing the model
@@ -80,8 +87,8 @@ std::string WhyStale(const Calibration& calibration, const MachineFacts& machine
 
 // The row for frames of `pixels`: between two measured sizes interpolated over the logarithm,
 // outside of them the nearest. Nothing when the model was not measured.
-std::optional<EngineRow> FindEngine(const Calibration& calibration, const std::string& model,
-                                    int scale, const std::string& precision, double pixels);
+std::optional<EngineRow> FindEngine(const Calibration& calibration, const EngineKey& key,
+                                    double pixels);
 
 std::optional<EncoderRow> FindEncoder(const Calibration& calibration, const std::string& codec,
                                       const std::string& preset);

@@ -17,7 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr int kFormat = 2;
+// Format 2 had no threads in the engine's rows, and was measured with smaller batches.
+constexpr int kFormat = 3;
 
 Json SpeedJson(const PixelSpeed& speed) {
   return {{"cpu_ns", speed.cpu * 1e9}, {"wall_ns", speed.wall * 1e9}};
@@ -36,9 +37,10 @@ PixelSpeed ParseSpeed(const Json& json) {
 
 EngineRow ParseEngine(const Json& json) {
   EngineRow row;
-  row.model = json.at("model").get<std::string>();
-  row.scale = json.at("scale").get<int>();
-  row.precision = json.at("precision").get<std::string>();
+  row.key.model = json.at("model").get<std::string>();
+  row.key.scale = json.at("scale").get<int>();
+  row.key.precision = json.at("precision").get<std::string>();
+  row.key.threads = json.at("threads").get<int>();
   row.arithmetic = json.at("arithmetic").get<std::string>();
   row.pixels = Positive(json, "pixels");
   row.speed = ParseSpeed(json);
@@ -66,9 +68,10 @@ std::string CalibrationPath() {
 std::string CalibrationJson(const Calibration& calibration) {
   Json engines = Json::array();
   for (const EngineRow& row : calibration.engines) {
-    Json json = {{"model", row.model},         {"scale", row.scale},
-                 {"precision", row.precision}, {"arithmetic", row.arithmetic},
-                 {"pixels", row.pixels},       {"start_s", row.start_seconds}};
+    Json json = {{"model", row.key.model},         {"scale", row.key.scale},
+                 {"precision", row.key.precision}, {"threads", row.key.threads},
+                 {"arithmetic", row.arithmetic},   {"pixels", row.pixels},
+                 {"start_s", row.start_seconds}};
     json.update(SpeedJson(row.speed));
     engines.push_back(std::move(json));
   }
@@ -91,7 +94,9 @@ std::string CalibrationJson(const Calibration& calibration) {
 Result<Calibration> ParseCalibration(const std::string& text) {
   try {
     const Json json = Json::parse(text);
-    if (json.at("format").get<int>() != kFormat) return CorruptInput("another format");
+    if (json.at("format").get<int>() != kFormat) {
+      return CorruptInput("of another format than " + std::to_string(kFormat));
+    }
     Calibration calibration;
     calibration.made_unix = json.at("made_unix").get<int64_t>();
     calibration.machine = {json.at("cpu").get<std::string>(), json.at("level").get<std::string>(),

@@ -19,9 +19,10 @@ Calibration Sample() {
   Calibration calibration;
   calibration.machine = {"A CPU", "avx2", 8, "1.2.3"};
   calibration.made_unix = kNow - 1000;
-  calibration.engines = {{"net", 2, "auto", "int16", 10'000, {4e-6, 1e-6}, 0.5},
-                         {"net", 2, "auto", "int16", 1'000'000, {6e-6, 2e-6}, 0.5},
-                         {"net", 4, "auto", "int16", 10'000, {9e-6, 3e-6}, 0.5}};
+  calibration.engines = {{{"net", 2, "auto", 0}, "int16", 10'000, {4e-6, 1e-6}, 0.5},
+                         {{"net", 2, "auto", 0}, "int16", 1'000'000, {6e-6, 2e-6}, 0.5},
+                         {{"net", 4, "auto", 0}, "int16", 10'000, {9e-6, 3e-6}, 0.5},
+                         {{"net", 2, "auto", 1}, "int16", 1'000, {4e-6, 4e-6}, 0.5}};
   calibration.encoders = {{"libx265", "medium", {8e-8, 2e-8}, 3e-7, 1e-9},
                           {"libx265", "ultrafast", {2e-8, 1e-8}, 1e-7, 1e-9}};
   return calibration;
@@ -29,14 +30,15 @@ Calibration Sample() {
 
 TEST(CalibrationTest, EngineRowsAreInterpolatedOverTheLogarithm) {
   const Calibration calibration = Sample();
-  EXPECT_DOUBLE_EQ(FindEngine(calibration, "net", 2, "auto", 100'000)->speed.wall, 1.5e-6);
-  EXPECT_DOUBLE_EQ(FindEngine(calibration, "net", 2, "auto", 100'000)->speed.cpu, 5e-6);
-  EXPECT_DOUBLE_EQ(FindEngine(calibration, "net", 2, "auto", 10'000)->speed.wall, 1e-6);
-  EXPECT_DOUBLE_EQ(FindEngine(calibration, "net", 2, "auto", 100)->speed.wall, 1e-6);
-  EXPECT_DOUBLE_EQ(FindEngine(calibration, "net", 2, "auto", 1e8)->speed.wall, 2e-6);
-  EXPECT_FALSE(FindEngine(calibration, "net", 3, "auto", 100));
-  EXPECT_FALSE(FindEngine(calibration, "net", 2, "fp32", 100));
-  EXPECT_FALSE(FindEngine(calibration, "other", 2, "auto", 100));
+  EXPECT_DOUBLE_EQ(FindEngine(calibration, {"net", 2, "auto", 0}, 100'000)->speed.wall, 1.5e-6);
+  EXPECT_DOUBLE_EQ(FindEngine(calibration, {"net", 2, "auto", 0}, 100'000)->speed.cpu, 5e-6);
+  EXPECT_DOUBLE_EQ(FindEngine(calibration, {"net", 2, "auto", 0}, 10'000)->speed.wall, 1e-6);
+  EXPECT_DOUBLE_EQ(FindEngine(calibration, {"net", 2, "auto", 0}, 100)->speed.wall, 1e-6);
+  EXPECT_DOUBLE_EQ(FindEngine(calibration, {"net", 2, "auto", 0}, 1e8)->speed.wall, 2e-6);
+  EXPECT_FALSE(FindEngine(calibration, {"net", 3, "auto", 0}, 100));
+  EXPECT_FALSE(FindEngine(calibration, {"net", 2, "fp32", 0}, 100));
+  EXPECT_FALSE(FindEngine(calibration, {"other", 2, "auto", 0}, 100));
+  EXPECT_FALSE(FindEngine(calibration, {"net", 2, "auto", 3}, 100));  // fewer threads
 }
 
 TEST(CalibrationTest, EncodersByCodecAndPreset) {
@@ -81,6 +83,7 @@ TEST(CalibrationFileTest, ComesBackAsItWas) {
   EXPECT_EQ(CalibrationJson(*loaded), CalibrationJson(Sample()));
   EXPECT_EQ(loaded->machine, Sample().machine);
   EXPECT_DOUBLE_EQ(loaded->engines[1].speed.wall, 2e-6);
+  EXPECT_EQ(loaded->engines[3].key, (EngineKey{"net", 2, "auto", 1}));
 }
 
 TEST(CalibrationFileTest, DamageIsAnErrorAndNeverACrash) {
@@ -91,6 +94,10 @@ TEST(CalibrationFileTest, DamageIsAnErrorAndNeverACrash) {
   for (const char* text : {"null", "[]", "{}", "{\"format\":2}", "{\"format\":\"1\"}"}) {
     EXPECT_EQ(ParseCalibration(text).status().code(), StatusCode::kCorruptInput) << text;
   }
+  // What an older octoscale kept is measured again.
+  std::string older = good;
+  older.replace(older.find("\"format\": 3"), 11, "\"format\": 2");
+  EXPECT_THAT(ParseCalibration(older).status().message(), HasSubstr("another format than 3"));
   std::string negative = good;
   const size_t at = negative.find("\"cpu_ns\": ");
   ASSERT_NE(at, std::string::npos);

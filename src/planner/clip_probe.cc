@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -10,7 +11,9 @@
 #include <utility>
 
 #include "base/temporary_folder.h"
+#include "planner/calibrate.h"
 #include "planner/encoder_speed.h"
+#include "planner/enlarge.h"
 #include "planner/stopwatch.h"
 #include "planner/upscaler_speed.h"
 #include "video/colour.h"
@@ -18,7 +21,13 @@
 namespace octoscale {
 namespace {
 
-constexpr size_t kProbeFrames = 8;
+// Decoded frames: as many as the encoder's probe can use, in about a second. Where the network
+// makes fewer than kFilmFrames of them the others are enlarged without it.
+constexpr size_t kProbeFrames = kEncoderFramesMax;
+constexpr size_t kFilmFrames = 16;
+constexpr double kDecodeSeconds = 1;
+constexpr double kDecodeSecondsMax = 2;  // with fewer than kFilmFrames
+constexpr size_t kWholesMax = 16;        // for the local engine: two batches
 constexpr FrameSize kTileX2{128, 80};
 constexpr FrameSize kTileX4{64, 48};
 // Whole frames for the network, or as much of one as this.
@@ -89,13 +98,19 @@ Result<DecodedPieces> DecodePieces(const ProbeRequest& request, const CancelToke
   ColourToRgb colour(decoded.reader->info().video.sample_type, true);
   const Times start = Now();
   const FrameSize tile = TileFor(request);
-  while (decoded.mosaics.size() < kProbeFrames) {
+  const auto time_is_up = [&] {
+    const double took = (Now() - start).wall;
+    const bool enough = decoded.mosaics.size() >= kFilmFrames && took > kDecodeSeconds;
+    return enough || (decoded.mosaics.size() >= 2 && took > kDecodeSecondsMax);
+  };
+  while (decoded.mosaics.size() < kProbeFrames && !time_is_up()) {
     OCTO_ASSIGN_OR_RETURN(const std::optional<Picture> picture, decoded.reader->Next());
     if (!picture) break;
     OCTO_ASSIGN_OR_RETURN(const Frame frame, colour.Convert(*picture));
     decoded.mosaics.push_back(Mosaic(frame, tile));
     const size_t bytes = frame.size_bytes() * (decoded.wholes.size() + 1);
     if (request.upscaler == nullptr) {
+      if (decoded.wholes.size() >= kWholesMax) continue;
       decoded.wholes.push_back(Middle(frame, kEngineSize));
     } else if (decoded.wholes.size() < 2 || bytes <= kWholeBytesMax) {
       decoded.wholes.push_back(frame.Clone());
@@ -107,13 +122,14 @@ Result<DecodedPieces> DecodePieces(const ProbeRequest& request, const CancelToke
   return decoded;
 }
 
-// As many of the frames as the probe has time for.
+// As many of the frames as the probe has time for; two in any case that takes less than
+// `seconds_max`, so that there are two samples, and one where only that does.
 std::span<const Frame> Fitting(const std::vector<Frame>& frames, double seconds_per_pixel,
-                               size_t least) {
+                               double seconds_max) {
   const double each = seconds_per_pixel * PixelsOf(frames[0].size());
   const auto fitting = static_cast<size_t>(kEngineSeconds / each);
-  const size_t count = std::min(frames.size(), std::max(least, fitting));
-  return std::span(frames).first(count);
+  const auto least = std::min<size_t>(2, static_cast<size_t>(seconds_max / each));
+  return std::span(frames).first(std::min(frames.size(), std::max(least, fitting)));
 }
 
 // Sets what the engine's speed says about the moment. The processor time is the better of two
@@ -147,20 +163,20 @@ Result<std::vector<Frame>> ProbeEngine(const ProbeRequest& request, const Decode
                                        const Calibration& calibration, const CancelToken& cancel,
                                        ClipProbe* probe) {
   const auto row_of = [&](const Frame& frame) {
-    return FindEngine(calibration, request.model.model, request.model.engine.scale,
-                      std::string(PrecisionName(request.model.engine.precision)),
-                      PixelsOf(frame.size()));
+    return FindEngine(calibration, KeyOf(request.model), PixelsOf(frame.size()));
   };
   const auto mosaic_row = row_of(decoded.mosaics[0]), whole_row = row_of(decoded.wholes[0]);
   if (!mosaic_row || !whole_row) return Internal("the probe's model isn't calibrated");
   OCTO_ASSIGN_OR_RETURN(const std::unique_ptr<EngineUpscaler> upscaler,
                         CreateModelUpscaler(request.model));
   // The slower the network, the fewer frames; without two of them nothing moves.
-  const std::span<const Frame> mosaics = Fitting(decoded.mosaics, mosaic_row->speed.wall, 2);
+  const std::span<const Frame> mosaics =
+      Fitting(decoded.mosaics, mosaic_row->speed.wall, std::numeric_limits<int>::max());
   OCTO_ASSIGN_OR_RETURN(std::vector<Frame> upscaled,
                         TimeEngine(upscaler->engine(), mosaics, mosaic_row->speed, cancel, probe));
-  if (whole_row->speed.wall * PixelsOf(decoded.wholes[0].size()) < kEngineSecondsMax) {
-    const std::span<const Frame> wholes = Fitting(decoded.wholes, whole_row->speed.wall, 1);
+  const std::span<const Frame> wholes =
+      Fitting(decoded.wholes, whole_row->speed.wall, kEngineSecondsMax);
+  if (!wholes.empty()) {
     OCTO_RETURN_IF_ERROR(
         TimeEngine(upscaler->engine(), wholes, whole_row->speed, cancel, probe).status());
   }
@@ -183,12 +199,11 @@ Result<std::vector<Frame>> ProbeUpscaler(const ProbeRequest& request, const Deco
   OCTO_ASSIGN_OR_RETURN(UpscalerSpeed speed,
                         MeasureUpscaler(*request.upscaler, decoded.wholes, keep, cancel));
   // Nobody says how many of the cores it takes: all, while it computes.
-  if (request.upscaler_shares_cores)
+  if (request.upscaler_shares_cores) {
     speed.speed.cpu = speed.speed.wall * calibration.machine.threads;
+  }
   EngineRow row;
-  row.model = info.model;
-  row.scale = info.scale;
-  row.precision = PrecisionName(request.model.engine.precision);
+  row.key = KeyOf(request.model);
   row.pixels = PixelsOf(decoded.wholes[0].size());
   row.speed = speed.speed;
   probe->engine = std::move(row);
@@ -199,7 +214,7 @@ Result<std::vector<Frame>> ProbeUpscaler(const ProbeRequest& request, const Deco
 }
 
 Status ProbeEncoder(const ProbeRequest& request, const DecodedPieces& decoded,
-                    const std::vector<Frame>& upscaled, const Calibration& calibration,
+                    const std::vector<Frame>& film, const Calibration& calibration,
                     const CancelToken& cancel, ClipProbe* probe) {
   EncoderOptions encoder = request.encoder;
   const double share =
@@ -212,7 +227,7 @@ Status ProbeEncoder(const ProbeRequest& request, const DecodedPieces& decoded,
     const auto row = FindEncoder(calibration, encoder.codec, preset);
     if (!row) return Internal("the probe's encoder preset '" + preset + "' isn't calibrated");
     OCTO_ASSIGN_OR_RETURN(const EncoderSpeed cost,
-                          MeasureEncoder(upscaled, *decoded.reader, encoder, folder, cancel));
+                          MeasureEncoder(film, *decoded.reader, encoder, folder, cancel));
     probe->encoder_costs.emplace_back(preset, cost.speed.cpu / row->speed.cpu);
   }
   return OkStatus();
@@ -225,11 +240,14 @@ Result<ClipProbe> ProbeClip(const ProbeRequest& request, const Calibration& cali
   OCTO_ASSIGN_OR_RETURN(const DecodedPieces decoded, DecodePieces(request, cancel));
   ClipProbe probe;
   probe.decode_cpu = decoded.cpu_per_pixel;
-  OCTO_ASSIGN_OR_RETURN(const std::vector<Frame> upscaled,
+  OCTO_ASSIGN_OR_RETURN(std::vector<Frame> film,
                         request.upscaler == nullptr
                             ? ProbeEngine(request, decoded, calibration, cancel, &probe)
                             : ProbeUpscaler(request, decoded, calibration, cancel, &probe));
-  OCTO_RETURN_IF_ERROR(ProbeEncoder(request, decoded, upscaled, calibration, cancel, &probe));
+  for (size_t i = film.size(); i < std::min(kFilmFrames, decoded.mosaics.size()); ++i) {
+    film.push_back(Enlarged(decoded.mosaics[i], request.model.engine.scale));
+  }
+  OCTO_RETURN_IF_ERROR(ProbeEncoder(request, decoded, film, calibration, cancel, &probe));
   return probe;
 }
 

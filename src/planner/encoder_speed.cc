@@ -14,7 +14,7 @@ namespace {
 
 // The short run is as long as it takes until an encoder's look-ahead does most of its work.
 constexpr size_t kFramesFew = 8;
-constexpr size_t kFramesMany = 28;
+constexpr size_t kFramesMany = kEncoderFramesMax;
 constexpr double kBeginMin = 1e-12;  // seconds for one pixel: nothing, but a positive number
 // Frames' worth. More is the opening of the encoder, which doesn't grow with the picture.
 constexpr double kBeginFramesMax = 4;
@@ -38,6 +38,11 @@ Result<EncodeTimes> Encode(std::span<const Frame> frames, size_t count, const Vi
   WriterOptions writer_options;
   writer_options.encoder = options;
   writer_options.overwrite = true;
+  writer_options.copy_audio = false;
+  writer_options.copy_subtitles = false;
+  writer_options.copy_attachments = false;
+  writer_options.copy_chapters = false;
+  writer_options.copy_metadata = false;
   const std::string path = (folder.path() / "encoded.mkv").string();
   const Times start = Now();
   OCTO_ASSIGN_OR_RETURN(const std::unique_ptr<VideoWriter> writer,

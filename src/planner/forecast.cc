@@ -1,7 +1,9 @@
 #include "planner/forecast.h"
 
 #include <algorithm>
-#include <cmath>
+
+#include "planner/encoder_delay.h"
+#include "planner/stopwatch.h"
 
 namespace octoscale {
 namespace {
@@ -12,23 +14,58 @@ constexpr double kFilesSeconds = 0.1;
 // A machine that gives us less is not planned for.
 constexpr double kCoreShareMin = 0.02;
 
-double PixelsOf(FrameSize size) { return static_cast<double>(size.width) * size.height; }
+// Cores or machines that are asked for.
+constexpr int64_t kCountMax = 10'000;
 
+double ShareOf(const ClipFacts& facts) { return std::max(kCoreShareMin, facts.probe.core_share); }
+
+double CoresOf(const Calibration& calibration) { return std::max(1, calibration.machine.threads); }
+
+// From the start to the complete file, on so many cores and with an engine that takes so long. On
+// few cores all parts share them; on many, the slowest part sets the pace and the others only add
+// what they do before its first and after its last frame.
+double SecondsOf(const Forecast& forecast, double cpu, double cores, double engine_wall) {
+  const double engine_bound = engine_wall + forecast.encoder_wall * forecast.encoder_tail;
+  const double encoder_bound = forecast.encoder_wall + engine_wall * forecast.engine_lead;
+  return forecast.start_seconds + std::max({cpu / cores, engine_bound, encoder_bound});
+}
+
+double CpuOf(const Forecast& forecast) {
+  return forecast.engine_cpu + forecast.encoder_cpu + forecast.other_cpu;
+}
+
+bool Fits(double seconds, double seconds_left) {
+  return seconds_left <= 0 || seconds * kSafetyFactor <= seconds_left;
+}
+
+// The least number for which `seconds` fits, or 0.
+template <typename Seconds>
+int64_t LeastThatFits(double seconds_left, const Seconds& seconds) {
+  for (int64_t count = 1; count <= kCountMax; ++count) {
+    if (Fits(seconds(static_cast<double>(count)), seconds_left)) return count;
+  }
+  return 0;
+}
+
+// How far an encoder can use more cores was not measured: its own time is taken not to shrink, so
+// where that alone is too long nothing is said to be enough.
 void CountNeeds(const Calibration& calibration, const ClipFacts& facts, double seconds_left,
                 Plan* plan) {
   const auto fastest =
       std::min_element(plan->forecasts.begin(), plan->forecasts.end(),
                        [](const Forecast& a, const Forecast& b) { return a.seconds < b.seconds; });
-  const double room = seconds_left / kSafetyFactor - fastest->start_seconds;
-  if (room <= 0) return;
-  const double here = fastest->encoder_cpu + fastest->other_cpu;
+  const double share = ShareOf(facts);
+  const double cores_here = CoresOf(calibration);
   if (!facts.engine_elsewhere) {
-    plan->cores_needed = std::llround(std::ceil((fastest->engine_cpu + here) / room));
+    plan->cores_needed = LeastThatFits(seconds_left, [&](double cores) {
+      const double faster = facts.engine_threads > 0 ? 1 : cores / cores_here;
+      return SecondsOf(*fastest, CpuOf(*fastest), cores * share, fastest->engine_wall / faster);
+    });
   }
-  const int threads = std::max(1, calibration.machine.threads);
-  if (here / threads <= room) {
-    plan->machines_needed = std::llround(std::ceil(fastest->engine_wall / room));
-  }
+  const double cpu = CpuOf(*fastest) - (facts.engine_elsewhere ? 0 : fastest->engine_cpu);
+  plan->machines_needed = LeastThatFits(seconds_left, [&](double machines) {
+    return SecondsOf(*fastest, cpu, cores_here * share, fastest->engine_wall / machines);
+  });
 }
 
 }  // namespace
@@ -36,38 +73,36 @@ void CountNeeds(const Calibration& calibration, const ClipFacts& facts, double s
 std::optional<Forecast> ForecastClip(const Calibration& calibration, const ClipFacts& facts,
                                      const Choice& choice) {
   const double pixels_in = PixelsOf(facts.input);
+  const ClipProbe& probe = facts.probe;
   const std::optional<EngineRow> engine =
-      facts.probe.engine
-          ? facts.probe.engine
-          : FindEngine(calibration, choice.model, facts.scale, choice.precision, pixels_in);
+      probe.engine ? probe.engine
+                   : FindEngine(calibration,
+                                {choice.model, facts.scale, choice.precision, facts.engine_threads},
+                                pixels_in);
   const auto encoder = FindEncoder(calibration, choice.codec, choice.preset);
   if (!engine || !encoder) return std::nullopt;
 
   const double pixels_out = pixels_in * facts.scale * facts.scale;
   const double frames = static_cast<double>(facts.frames);
-  const ClipProbe& probe = facts.probe;
-  const double share = std::max(kCoreShareMin, probe.core_share);
-  const double encoder_cost = EncoderCost(probe, choice.preset);
+  const double share = ShareOf(facts);
   Forecast forecast;
   forecast.choice = choice;
   forecast.arithmetic = engine->arithmetic;
   forecast.start_seconds = (engine->start_seconds + kFilesSeconds) * probe.cpu_cost / share;
   forecast.engine_wall = frames * pixels_in * engine->speed.wall * probe.cpu_cost / share;
   forecast.engine_cpu = frames * pixels_in * engine->speed.cpu * probe.cpu_cost;
-  forecast.encoder_cpu =
-      pixels_out * (frames * encoder->speed.cpu + encoder->begin_cpu) * encoder_cost;
+  forecast.encoder_cpu = pixels_out * (frames * encoder->speed.cpu + encoder->begin_cpu) *
+                         EncoderCost(probe, choice.preset);
+  // Its beginning is taken to be as parallel as the rest.
+  forecast.encoder_wall = forecast.encoder_cpu / share * (encoder->speed.wall / encoder->speed.cpu);
   forecast.other_cpu =
       frames * (pixels_in * probe.decode_cpu + pixels_out * encoder->colour_cpu * probe.cpu_cost);
-
-  // On few cores all parts share them; on many, the slowest part sets the pace and the others only
-  // add what they do before its first and after its last frame.
-  const double cores = std::max(1, calibration.machine.threads) * share;
-  const double shared = (forecast.engine_cpu + forecast.encoder_cpu + forecast.other_cpu) / cores;
-  const double batch = std::min(frames, std::max(1, facts.batch_frames) * probe.batches_abreast);
-  const double encoder_wall = frames * pixels_out * encoder->speed.wall * encoder_cost / share;
-  const double engine_bound = forecast.engine_wall + encoder_wall * batch / frames;
-  const double encoder_bound = encoder_wall + forecast.engine_wall * batch / frames;
-  forecast.seconds = forecast.start_seconds + std::max({shared, engine_bound, encoder_bound});
+  const double lead = std::max(1, facts.batch_frames) * probe.batches_abreast;
+  const int tail = EncoderDelayFrames(choice.codec, choice.preset, calibration.machine.threads);
+  forecast.engine_lead = std::min(1.0, lead / frames);
+  forecast.encoder_tail = std::min(1.0, tail / frames);
+  forecast.seconds =
+      SecondsOf(forecast, CpuOf(forecast), CoresOf(calibration) * share, forecast.engine_wall);
   return forecast;
 }
 
@@ -76,7 +111,7 @@ Plan MakePlan(const Calibration& calibration, const ClipFacts& facts,
   Plan plan;
   for (const Choice& choice : choices) {
     if (auto forecast = ForecastClip(calibration, facts, choice)) {
-      forecast->fits = seconds_left <= 0 || forecast->seconds * kSafetyFactor <= seconds_left;
+      forecast->fits = Fits(forecast->seconds, seconds_left);
       plan.forecasts.push_back(*std::move(forecast));
     }
   }

@@ -16,6 +16,7 @@ struct ClipFacts {
   int scale = 2;
   int64_t frames = 0;
   int batch_frames = 8;
+  int engine_threads = 0;  // as asked; 0: one for each core
   ClipProbe probe;
   // probe.engine computes on other machines: cores of this one don't make it faster.
   bool engine_elsewhere = false;
@@ -36,6 +37,9 @@ struct Forecast {
   double seconds = 0;        // from the start to the complete file
   double start_seconds = 0;  // of which: loading the model, opening files
   double engine_wall = 0;    // the engine alone
+  double encoder_wall = 0;   // the encoder alone
+  double engine_lead = 0;    // share of engine_wall before the encoder has its first frame
+  double encoder_tail = 0;   // share of encoder_wall after the engine's last frame
   double engine_cpu = 0;     // processor seconds of the parts
   double encoder_cpu = 0;
   double other_cpu = 0;  // decoding and colours

@@ -3,6 +3,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "planner/arrival_watch.h"
+#include "planner/encoder_delay.h"
 
 namespace octoscale {
 namespace {
@@ -16,12 +17,12 @@ ClipFacts Facts() {
   return facts;
 }
 
-// The engine: 20 processor seconds and 10 of wall time for that clip; the encoder 8 and 4, or 2
-// and 1.
+// The engine: 20 processor seconds and 10 of wall time for that clip; the encoder, which holds back
+// 8 frames, 8 and 4, or 2 and 1.
 Calibration TwoCores() {
   Calibration calibration;
   calibration.machine.threads = 2;
-  calibration.engines = {{"net", 2, "auto", "int16", 10'000, {20e-6, 10e-6}, 0.4}};
+  calibration.engines = {{{"net", 2, "auto", 0}, "int16", 10'000, {20e-6, 10e-6}, 0.4}};
   calibration.encoders = {{"x", "slow", {2e-6, 1e-6}, 1e-12, 1e-12},
                           {"x", "quick", {5e-7, 2.5e-7}, 1e-12, 1e-12}};
   return calibration;
@@ -67,7 +68,7 @@ TEST(ForecastTest, TheProbeCorrectsTheCalibration) {
 // Half of the time of the calibrated engine, and little of this machine's processors.
 ClipFacts OnOtherMachines() {
   ClipFacts facts = Facts();
-  facts.probe.engine = EngineRow{.model = "net", .scale = 2, .speed = {1e-6, 5e-6}};
+  facts.probe.engine = EngineRow{.speed = {1e-6, 5e-6}};
   facts.engine_elsewhere = true;
   return facts;
 }
@@ -97,8 +98,53 @@ TEST(ForecastTest, TheEncoderWaitsForTheFirstOfManyBatchesAbreast) {
 
 TEST(ForecastTest, ShortClipsPayForTheEncodersBeginning) {
   Calibration calibration = TwoCores();
-  calibration.encoders[0].begin_cpu = 1e-4;
-  EXPECT_NEAR(ForecastClip(calibration, Facts(), kSlow)->encoder_cpu, 8 + 4, 1e-6);
+  calibration.encoders[0].begin_cpu = 1e-2;  // 400 s for 40'000 pixels
+  EXPECT_NEAR(ForecastClip(calibration, Facts(), kSlow)->encoder_cpu, 8 + 400, 1e-6);
+  // Where the encoder sets the pace, too.
+  calibration.machine.threads = 1000;
+  EXPECT_NEAR(ForecastClip(calibration, Facts(), kSlow)->seconds, 0.5 + 204 + 10 * 0.08, 1e-3);
+}
+
+TEST(ForecastTest, AnEncoderWithALongLookAheadHardlyOverlapsWithAShortClip) {
+  Calibration calibration = TwoCores();
+  calibration.machine.threads = 64;
+  calibration.encoders = {{"libx265", "medium", {2e-6, 1e-6}, 1e-12, 1e-12},
+                          {"libsvtav1", "8", {2e-6, 1e-6}, 1e-12, 1e-12}};
+  const auto seconds = [&](const char* codec, const char* preset, int64_t frames) {
+    ClipFacts facts = Facts();
+    facts.frames = frames;
+    return ForecastClip(calibration, facts, {"net", "auto", codec, preset})->seconds;
+  };
+  // 27 frames of x265, of 0.04 s each, after the last one of the engine.
+  EXPECT_NEAR(seconds("libx265", "medium", 100), 0.5 + 10 + 27 * 0.04, 1e-3);
+  EXPECT_NEAR(seconds("libx265", "medium", 20), 0.5 + 2 + 20 * 0.04, 1e-3);
+  EXPECT_NEAR(seconds("libsvtav1", "8", 40), 0.5 + 4 + 40 * 0.04, 1e-3);
+}
+
+TEST(EncoderDelayTest, GrowsWithThePresetAndTheFrameThreads) {
+  for (const char* codec : {"libx264", "libx265"}) {
+    int before = 0;
+    for (const char* preset : {"ultrafast", "superfast", "veryfast", "fast", "medium", "slow"}) {
+      EXPECT_GE(EncoderDelayFrames(codec, preset, 2), before) << codec << " " << preset;
+      before = EncoderDelayFrames(codec, preset, 2);
+    }
+    EXPECT_EQ(EncoderDelayFrames(codec, "", 2), EncoderDelayFrames(codec, "medium", 2));
+  }
+  EXPECT_EQ(EncoderDelayFrames("libx264", "medium", 2), 47);
+  EXPECT_EQ(EncoderDelayFrames("libx264", "medium", 32), 92);
+  EXPECT_GE(EncoderDelayFrames("libsvtav1", "10", 2), 32);
+  EXPECT_EQ(EncoderDelayFrames("mpeg4", "", 8), 8);
+}
+
+TEST(ForecastTest, ThreadsOfTheEngineAreNoCoresOfTheMachine) {
+  Calibration calibration = TwoCores();
+  calibration.engines.push_back({{"net", 2, "auto", 1}, "int16", 10'000, {20e-6, 20e-6}, 0.4});
+  ClipFacts facts = Facts();
+  facts.engine_threads = 1;
+  // One thread takes 20 s; the encoder has the other core to itself.
+  EXPECT_NEAR(ForecastClip(calibration, facts, kSlow)->seconds, 0.5 + 20 + 4 * 0.08, 1e-3);
+  // More cores don't make it faster.
+  EXPECT_EQ(MakePlan(calibration, facts, {kSlow}, 15).cores_needed, 0);
 }
 
 TEST(ForecastTest, UnknownModelsAndEncodersHaveNone) {
@@ -127,14 +173,31 @@ TEST(PlanTest, WhenNothingFitsTheFastestAndWhatWouldBeEnough) {
 }
 
 TEST(PlanTest, NoNumberOfMachinesHelpsWhereOneCannotEvenEncode) {
-  // A second of room; the encoder's 2 processor seconds take just that on two cores.
+  // 0.77 s of room, and a second of the encoder's own.
   Plan plan = MakePlan(TwoCores(), Facts(), {kQuick}, 1.4);
   EXPECT_EQ(plan.machines_needed, 0);
-  EXPECT_GT(plan.cores_needed, 0);
+  EXPECT_EQ(plan.cores_needed, 0);
   // Not even the start fits.
   plan = MakePlan(TwoCores(), Facts(), {kQuick}, 0.3);
   EXPECT_EQ(plan.cores_needed, 0);
   EXPECT_EQ(plan.machines_needed, 0);
+}
+
+TEST(PlanTest, WhatWouldBeEnoughMeetsTheForecast) {
+  ClipFacts facts = Facts();
+  facts.probe.core_share = 0.5;
+  for (const double deadline : {5.0, 8.0, 12.0}) {
+    const Plan plan = MakePlan(TwoCores(), facts, {kQuick}, deadline);
+    ASSERT_GT(plan.cores_needed, 2) << deadline;
+    Calibration larger = TwoCores();
+    const auto with = [&](int64_t cores) {
+      larger.machine.threads = static_cast<int>(cores);
+      larger.engines[0].speed.wall = 10e-6 * 2 / static_cast<double>(cores);
+      return MakePlan(larger, facts, {kQuick}, deadline).fits;
+    };
+    EXPECT_TRUE(with(plan.cores_needed)) << deadline;
+    EXPECT_FALSE(with(plan.cores_needed - 1)) << deadline;
+  }
 }
 
 TEST(PlanTest, WithWorkersMoreOfThemWouldBeEnough) {

@@ -59,12 +59,10 @@ Status DeadlineKeeper::Plan(FrameUpscaler* upscaler, const CancelToken& cancel, 
   predicted_seconds_ = plan.planning_seconds + best.seconds;
   Say("chosen: " + ChoiceText(best) + "; about " + ShortSeconds(predicted_seconds_) + " of " +
       ShortSeconds(job_.deadline_seconds));
-  const double frames = static_cast<double>(plan.facts.frames);
-  const double encoder_wall = best.encoder_cpu / plan.machine.threads;
   watch_.emplace(ArrivalWatch::Options{
       .deadline_seconds = job_.deadline_seconds,
       .predicted_seconds = predicted_seconds_,
-      .tail_seconds = encoder_wall * std::min(1.0, plan.facts.batch_frames / frames),
+      .tail_seconds = best.encoder_wall * best.encoder_tail,
       // What is in flight at once comes back in bursts.
       .batch_frames = plan.facts.batch_frames *
                       (upscaler != nullptr ? std::max(1, upscaler->info().batches_in_flight) : 1)});

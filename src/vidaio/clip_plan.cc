@@ -74,10 +74,7 @@ class Planner {
 
 void Planner::Load() {
   const int64_t now = time(nullptr);
-  MachineFacts machine = ThisMachine();
-  if (setup_.model.engine.threads > 0) {
-    machine.threads = std::min(machine.threads, setup_.model.engine.threads);
-  }
+  const MachineFacts machine = ThisMachine();
   if (!path_.empty() && !job_.recalibrate) {
     auto loaded = LoadCalibration(path_);
     if (loaded.ok() && WhyStale(*loaded, machine, now).empty()) calibration_ = *std::move(loaded);
@@ -137,6 +134,7 @@ Status Planner::Run(double deadline, Clock::time_point start, ClipPlan* result) 
   facts_.frames = FramesOf(setup_.pipeline.reader, video);
   facts_.batch_frames =
       upscaler_ != nullptr ? upscaler_->info().batch_frames : setup_.model.engine.batch_size;
+  facts_.engine_threads = setup_.model.engine.threads;
   facts_.engine_elsewhere = upscaler_ != nullptr && !job_.upscaler_shares_cores;
   if (facts_.frames <= 0) {
     return Unsupported(job_.input +
