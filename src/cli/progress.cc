@@ -67,6 +67,7 @@ void AddClip(const ClipReport& clip, nlohmann::ordered_json* event) {
   if (clip.encoded_again) (*event)["encoded_again"] = true;
   if (clip.predicted_seconds <= 0) return;
   (*event)["deadline_s"] = Rounded(clip.deadline_seconds);
+  (*event)["planning_s"] = Rounded(clip.planning_seconds);
   (*event)["predicted_s"] = Rounded(clip.predicted_seconds);
   (*event)["prediction_error"] = Rounded(PredictionError(clip));
   (*event)["late"] = clip.seconds > clip.deadline_seconds;

@@ -30,6 +30,7 @@ class DeadlineKeeper {
   void OnProgress(const PipelineProgress& progress);
   // At the end: never late without a word.
   void OnDone(double seconds) const;
+  double planning_seconds() const { return planning_seconds_; }
   double predicted_seconds() const { return predicted_seconds_; }
 
  private:
@@ -41,6 +42,7 @@ class DeadlineKeeper {
   const ClipJob& job_;
   const ClipEvents& events_;
   Clock::time_point start_;
+  double planning_seconds_ = 0;
   double predicted_seconds_ = 0;
   std::optional<ArrivalWatch> watch_;
 };
@@ -56,6 +58,7 @@ Status DeadlineKeeper::Plan(FrameUpscaler* upscaler, const CancelToken& cancel, 
   const Forecast& best = plan.plan.best();
   setup->model.model = best.choice.model;
   setup->pipeline.writer.encoder.preset = best.choice.preset;
+  planning_seconds_ = plan.planning_seconds;
   predicted_seconds_ = plan.planning_seconds + best.seconds;
   Say("chosen: " + ChoiceText(best) + "; about " + ShortSeconds(predicted_seconds_) + " of " +
       ShortSeconds(job_.deadline_seconds));
@@ -110,7 +113,8 @@ Result<std::unique_ptr<FrameUpscaler>> MakeLocal(const ModelRequest& request,
 
 double PredictionError(const ClipReport& report) {
   if (report.predicted_seconds <= 0) return 0;
-  return (report.predicted_seconds - report.seconds) / report.seconds;
+  return (report.predicted_seconds - report.seconds) /
+         (report.seconds - report.planning_seconds);
 }
 
 std::string PredictionText(const ClipReport& report) {
@@ -158,6 +162,7 @@ Result<ClipReport> RunClip(const ClipJob& job, const ClipEvents& events,
   report.encoder_preset = writer.encoder.preset;
   report.bytes_max = setup.bytes_max;
   report.seconds = SecondsSince(start);
+  report.planning_seconds = keeper.planning_seconds();
   report.predicted_seconds = keeper.predicted_seconds();
   report.deadline_seconds = job.deadline_seconds;
   keeper.OnDone(report.seconds);

@@ -71,6 +71,7 @@ struct ClipReport {
   std::string precision;         // empty when the engine isn't local
   std::string encoder_preset;    // empty: the encoder's own default
   double seconds = 0;            // all of RunClip()
+  double planning_seconds = 0;   // of which: until the prediction was made
   double predicted_seconds = 0;  // before the start, planning included; 0: no prediction
   double deadline_seconds = 0;   // 0: there was none
   int64_t bytes_max = 0;         // the task's limit; 0: none
