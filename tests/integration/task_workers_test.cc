@@ -56,6 +56,8 @@ TEST_F(TaskWorkersTest, TheTableAtTheEndCountsTheFramesOfTheTask) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const json workers = Event(result, "workers")["workers"];
   ASSERT_EQ(workers.size(), 2u) << result.out;
+  EXPECT_EQ(workers[0]["name"], "worker 1");
+  EXPECT_EQ(workers[1]["name"], "worker 2");
   int frames = 0;
   for (const json& worker : workers) {
     EXPECT_EQ(worker["state"], "up");
@@ -76,10 +78,9 @@ TEST_F(TaskWorkersTest, TheVideosOfOneCommandShareTheWorkers) {
       {"upscale", in_, second, "-o", folder_ / "out", "--preset", "superfast", "--task", "SD2HD",
        "--spawn-workers", "2", "--simulate-ms-per-frame", "0", "--progress", "json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json workers = Event(result, "workers")["workers"];
   int frames = 0;
-  for (const json& worker : Event(result, "workers")["workers"]) {
-    frames += worker["frames"].get<int>();
-  }
+  for (const json& worker : workers) frames += worker["frames"].get<int>();
   EXPECT_EQ(frames, kFrames + 20);
 }
 
