@@ -78,8 +78,8 @@ struct ClipReport {
   bool encoded_again = false;    // the first encoding was above the limit
 };
 
-// How far the prediction was off, of the real time; positive: more was predicted than it took. 0
-// without a prediction.
+// How far the prediction was off, of the time of the work after planning; positive: more was
+// predicted than it took. 0 without a prediction.
 double PredictionError(const ClipReport& report);
 // "predicted 8.76 s, off by 6.0 %"; empty without a prediction.
 std::string PredictionText(const ClipReport& report);
