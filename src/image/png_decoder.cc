@@ -69,9 +69,16 @@ class PngReader {
   char message_[160] = {};
 };
 
+// Chunks that libpng would unpack and keep, and that nobody asks for: a file of a few kilobytes
+// could have it hold gigabytes of text.
+constexpr png_byte kIgnoredChunks[] = "tEXt\0zTXt\0iTXt\0sPLT\0eXIf\0hIST\0pCAL\0sCAL";
+constexpr int kIgnoredChunkCount = sizeof(kIgnoredChunks) / 5;
+
 bool PngReader::TryReadHeader() {
   if (setjmp(png_jmpbuf(png_))) return false;
   png_set_read_fn(png_, this, OnRead);
+  png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, kIgnoredChunks, kIgnoredChunkCount);
+  png_set_chunk_malloc_max(png_, kIccProfileBytesMax);
   // The largest sides that the format knows, so that our own check words the refusal.
   png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
   png_read_info(png_, info_);

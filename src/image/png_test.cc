@@ -1,7 +1,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <libdeflate.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <map>
 #include <numeric>
+#include <string>
 
 #include "image/image.h"
 #include "image/test_images.h"
@@ -188,6 +194,88 @@ TEST(PngLimitsTest, SizeIsRefusedBeforePixelsAreRead) {
 
   bytes.resize(60);  // the header alone is enough to refuse
   EXPECT_EQ(ReadImageHeader(bytes).status().code(), StatusCode::kResourceExhausted);
+}
+
+std::vector<uint8_t> PngChunk(const std::string& type, const std::vector<uint8_t>& data) {
+  std::vector<uint8_t> chunk(type.begin(), type.end());
+  chunk.insert(chunk.end(), data.begin(), data.end());
+  const uint32_t checksum = libdeflate_crc32(0, chunk.data(), chunk.size());
+  for (int i = 0; i < 4; ++i) {
+    chunk.insert(chunk.begin() + i, static_cast<uint8_t>(data.size() >> (24 - 8 * i)));
+    chunk.push_back(static_cast<uint8_t>(checksum >> (24 - 8 * i)));
+  }
+  return chunk;
+}
+
+std::vector<uint8_t> Deflated(const std::vector<uint8_t>& bytes) {
+  libdeflate_compressor* compressor = libdeflate_alloc_compressor(6);
+  std::vector<uint8_t> out(libdeflate_zlib_compress_bound(compressor, bytes.size()));
+  out.resize(
+      libdeflate_zlib_compress(compressor, bytes.data(), bytes.size(), out.data(), out.size()));
+  libdeflate_free_compressor(compressor);
+  return out;
+}
+
+// A picture of one pixel with `copies` of a chunk before its pixel.
+std::vector<uint8_t> OnePixelWith(const std::string& type, const std::string& start,
+                                  const std::vector<uint8_t>& end, int copies) {
+  std::vector<uint8_t> png = LibpngEncode({.width = 1, .height = 1}, {10, 20, 30});
+  std::vector<uint8_t> data(start.begin(), start.end());
+  data.insert(data.end(), end.begin(), end.end());
+  const std::vector<uint8_t> chunk = PngChunk(type, data);
+  const size_t after_header = 8 + 25;
+  for (int i = 0; i < copies; ++i) {
+    png.insert(png.begin() + after_header, chunk.begin(), chunk.end());
+  }
+  return png;
+}
+
+// The most memory that a process with no other work has used when it has decoded the picture; -1
+// when that failed.
+int64_t DecodingPeakBytes(const std::vector<uint8_t>& png) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto image = DecodeImage(png);
+    _exit(image.ok() && image->frame.row(2, 0)[0] == 30 && ReadImageHeader(png).ok() ? 0 : 1);
+  }
+  int status = 0;
+  rusage usage{};
+  if (wait4(child, &status, 0, &usage) != child || status != 0) return -1;
+  return int64_t{usage.ru_maxrss} << 10;
+}
+
+constexpr size_t kMegabyte = 1 << 20;
+
+// How much more memory that takes than a picture of one pixel without such chunks.
+void ExpectLittleMemory(const std::vector<uint8_t>& png) {
+  const int64_t plain = DecodingPeakBytes(LibpngEncode({.width = 1, .height = 1}, {10, 20, 30}));
+  const int64_t peak = DecodingPeakBytes(png);
+  ASSERT_GT(plain, 0);
+  ASSERT_GT(peak, 0) << "not decoded";
+  EXPECT_LT(peak - plain, static_cast<int64_t>(64 * kMegabyte));
+}
+
+TEST(PngLimitsTest, TextIsNotUnpacked) {
+  for (const auto& [type, start] : std::map<std::string, std::string>{
+           {"zTXt", std::string("a\0\0", 3)}, {"iTXt", std::string("a\0\1\0\0\0", 6)}}) {
+    const std::vector<uint8_t> bomb =
+        OnePixelWith(type, start, Deflated(std::vector<uint8_t>(7 * kMegabyte, ' ')), 40);
+    ASSERT_LT(bomb.size(), 500'000u);
+    ExpectLittleMemory(bomb);
+  }
+}
+
+TEST(PngLimitsTest, OneProfileOfBoundedSizeIsUnpacked) {
+  for (const size_t size : {3 * kMegabyte, 5 * kMegabyte, 64 * kMegabyte}) {
+    std::vector<uint8_t> profile = IccProfile("RGB ");
+    for (int i = 0; i < 4; ++i) profile[i] = static_cast<uint8_t>(size >> (24 - 8 * i));
+    profile.resize(size);
+    const std::vector<uint8_t> png =
+        OnePixelWith("iCCP", std::string("p\0\0", 3), Deflated(profile), 20);
+    std::vector<uint8_t>().swap(profile);
+    ExpectLittleMemory(png);
+    EXPECT_EQ(DecodeImage(png)->icc_profile.size(), size == 3 * kMegabyte ? size : 0);
+  }
 }
 
 TEST(PngLimitsTest, EachLimitIsHonoured) {
