@@ -1,6 +1,8 @@
 """The worker's life: start, drain, second signal, restart under load, what it tells systemd."""
 
+import itertools
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -9,7 +11,7 @@ import threading
 import time
 import unittest
 
-from support import BINARY, WAIT_S, Worker, form, main, make_png
+from support import BINARY, WAIT_S, Worker, form, main, make_png, read_all
 
 
 class LifeTest(unittest.TestCase):
@@ -54,53 +56,76 @@ class LifeTest(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertIn("--drain-timeout", errors)
 
+    @staticmethod
+    def ask_once(port, request):
+        """The bytes of the answer, as far as they came; None when nobody listened."""
+        with socket.socket() as connection:
+            connection.settimeout(WAIT_S)
+            try:
+                connection.connect(("127.0.0.1", port))
+            except ConnectionRefusedError:
+                return None
+            try:
+                connection.sendall(request)
+            except ConnectionError:
+                pass
+            return read_all(connection)[0]
+
+    @staticmethod
+    def status_if_whole(answer):
+        """The status of a whole answer, else None."""
+        head, _, body = answer.partition(b"\r\n\r\n")
+        length = re.search(rb"\r\nContent-Length: (\d+)", head)
+        whole = len(body) == int(length[1]) if length else body.endswith(b"0\r\n\r\n")
+        return head.split()[1].decode() if whole else None
+
     def test_restart_under_load_cuts_no_accepted_request(self):
-        """Callers go on while one worker after another takes over the same port."""
+        """Callers go on while one worker after another takes over the same port.
+
+        Every request is answered whole with 200 or 503, unless nobody listened or the worker ended
+        before it had read the request: then no log knows it.
+        """
         body, headers = form([("files", "a.png", make_png(8, 8))])
-        done, broken, stop = [], [], threading.Event()
-        with Worker(simulate_ms=1) as first:
-            port = first.port
+        head = "".join(f"{k}: {v}\r\n" for k, v in headers.items())
+        answers, done, stop, numbers = {}, [], threading.Event(), itertools.count(1)
 
-            def call():
-                while not stop.is_set():
-                    connection = socket.socket()
-                    connection.settimeout(WAIT_S)
-                    try:
-                        connection.connect(("127.0.0.1", port))
-                        head = "".join(f"{k}: {v}\r\n" for k, v in headers.items())
-                        connection.sendall(
-                            f"POST /upscale_batch HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{head}"
-                            f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
-                        answer = b""
-                        while some := connection.recv(65536):
-                            answer += some
-                    except OSError:
-                        answer = b""
-                    finally:
-                        connection.close()
-                    # An answer that began with 200 is whole; else the request was refused or the
-                    # connection was never accepted.
-                    if answer.startswith(b"HTTP/1.1 200"):
-                        (done if answer.endswith(b"0\r\n\r\n") else broken).append(answer)
-                    else:
-                        time.sleep(0.005)
+        def call(port):
+            while not stop.is_set():
+                trace = f"00-{next(numbers):032x}-0000000000000001-01"
+                answers[trace] = answer = self.ask_once(
+                    port, f"POST /upscale_batch HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{head}"
+                    f"traceparent: {trace}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+                if answer and answer.startswith(b"HTTP/1.1 200"):
+                    done.append(trace)
+                else:
+                    time.sleep(0.005)
 
-            callers = [threading.Thread(target=call) for _ in range(4)]
-            for caller in callers:
-                caller.start()
-            first.wait_until(lambda: len(done) >= 20)
-            first.terminate()
-            self.assertEqual(first.wait()[0], 0)
-        for _ in range(2):
+        callers, port, log = [], 0, ""
+        for _ in range(3):
             before = len(done)
             with Worker(port=port, simulate_ms=1) as worker:
+                port = worker.port
+                if not callers:
+                    callers = [threading.Thread(target=call, args=(port,)) for _ in range(4)]
+                    for caller in callers:
+                        caller.start()
                 worker.wait_until(lambda: len(done) >= before + 20)
                 worker.terminate()
-                self.assertEqual(worker.wait()[0], 0)
+                code, errors = worker.wait()
+                self.assertEqual(code, 0, errors)
+                log += errors
         stop.set()
         for caller in callers:
             caller.join()
-        self.assertEqual(broken, [])
+        logged = {trace: (status, complete) for status, complete, trace in
+                  re.findall(r"status=(\d+) complete=(\w+) .*traceparent=(\S+)", log)}
+        for trace, answer in answers.items():
+            if answer:
+                status = self.status_if_whole(answer)
+                self.assertIn(status, ("200", "503"), answer)
+                self.assertEqual(logged[trace], (status, "yes"))
+            else:
+                self.assertNotIn(trace, logged, "the worker began it and gave no answer")
 
     def test_tells_systemd(self):
         with tempfile.TemporaryDirectory() as folder:
