@@ -91,29 +91,31 @@ Connection::Connection(std::shared_ptr<ServerShared> shared, std::unique_ptr<Tra
 Connection::~Connection() { shared_->registry.Remove(this, address_group_); }
 
 void Connection::Start() {
-  boost::asio::dispatch(timer_.get_executor(), [self = shared_from_this()] {
-    self->phase_deadline_ = Clock::now() + self->shared_->limits.header_deadline;
-    self->ArmTimer();
-    self->transport_->Handshake([self](boost::system::error_code error) {
-      if (self->phase_ != Phase::kHandshake) return;
-      if (error) return self->Close();
-      self->phase_ = Phase::kIdle;  // the header deadline goes on: nothing was asked yet
-      self->ReadMore();
-    });
-  });
+  boost::asio::dispatch(timer_.get_executor(), Held([this] {
+                          self_ = shared_from_this();
+                          phase_deadline_ = Clock::now() + shared_->limits.header_deadline;
+                          ArmTimer();
+                          transport_->Handshake(Held([this](boost::system::error_code error) {
+                            if (phase_ != Phase::kHandshake) return;
+                            if (error) return Close();
+                            phase_ =
+                                Phase::kIdle;  // the header deadline goes on: nothing was asked yet
+                            ReadMore();
+                          }));
+                        }));
 }
 
 void Connection::Drain() {
-  boost::asio::dispatch(timer_.get_executor(), [self = shared_from_this()] {
-    if (self->phase_ == Phase::kIdle && self->requests_ > 0) self->BeginLinger();
-  });
+  boost::asio::dispatch(timer_.get_executor(), Held([this] {
+                          if (phase_ == Phase::kIdle && requests_ > 0) BeginLinger();
+                        }));
 }
 
 void Connection::Stop() {
-  boost::asio::dispatch(timer_.get_executor(), [self = shared_from_this()] {
-    self->Abandon(AbandonReason::kStopped);
-    self->Close();
-  });
+  boost::asio::dispatch(timer_.get_executor(), Held([this] {
+                          Abandon(AbandonReason::kStopped);
+                          Close();
+                        }));
 }
 
 void Connection::ReadMore() {
@@ -128,13 +130,13 @@ void Connection::ReadMore() {
   const size_t wanted = bulk ? std::max(kBodyBufferBytes, pending_max)
                              : std::min(std::max(in_end_ * 2, kHeadBufferBytes), pending_max);
   if (in_.size() < wanted) in_.resize(wanted);
-  // While a request is handled, reading ahead only serves to notice that the peer leaves.
+  // While a request is handled, reading ahead only serves to notice that the peer leaves: it ends
+  // when a peer that sends more requests meanwhile has filled the buffer.
   if (in_end_ == in_.size()) return;
   reading_ = true;
-  transport_->ReadSome({in_.data() + in_end_, in_.size() - in_end_},
-                       [self = shared_from_this()](boost::system::error_code error, size_t size) {
-                         self->Guarded([&] { self->OnRead(error, size); });
-                       });
+  transport_->ReadSome(
+      {in_.data() + in_end_, in_.size() - in_end_},
+      Held([this](boost::system::error_code error, size_t size) { OnRead(error, size); }));
 }
 
 void Connection::OnRead(const boost::system::error_code& error, size_t size) {
@@ -154,7 +156,7 @@ void Connection::OnReadFailed(bool clean_end) {
     problem.close = true;
     return Answer(ToResponse(problem));
   }
-  if ((phase_ == Phase::kHandling || phase_ == Phase::kBody) && answer_finished_ && clean_end) {
+  if (exchange_open_ && answer_finished_ && clean_end) {
     close_after_ = true;  // the whole answer is queued: let it go out
     return;
   }

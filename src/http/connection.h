@@ -15,6 +15,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "http/bearer_auth.h"
@@ -69,7 +70,9 @@ struct ServerShared {
   ConnectionRegistry registry;
 };
 
-// Everything runs on the transport's strand.
+// Everything runs on the transport's strand. A connection owns itself from Start() to Close(), so
+// that a request is answered even while nothing is read or written; what is pending then holds it
+// (Held).
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(std::shared_ptr<ServerShared> shared, std::unique_ptr<Transport> transport,
@@ -97,6 +100,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
       Abandon(AbandonReason::kStopped);
       Close(/*reset=*/true);
     }
+  }
+
+  // A completion that keeps the connection, and so the buffers in use, until it has run.
+  template <typename Step>
+  auto Held(Step step) {
+    return [self = shared_from_this(), step = std::move(step)](auto... arguments) {
+      self->Guarded([&] { step(arguments...); });
+    };
   }
 
   // connection.cc: reading
@@ -138,6 +149,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const std::unique_ptr<Transport> transport_;
   const std::string peer_;
   const std::string address_group_;
+  std::shared_ptr<Connection> self_;  // from Start() to Close()
   boost::asio::steady_timer timer_;
   Clock::time_point timer_at_ = Clock::time_point::max();
   Phase phase_ = Phase::kHandshake;

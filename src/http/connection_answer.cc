@@ -127,10 +127,8 @@ void Connection::WriteMore() {
     const std::span<const uint8_t> bytes = out_[i].bytes.subspan(i == 0 ? out_offset_ : 0);
     buffers.emplace_back(bytes.data(), bytes.size());
   }
-  transport_->WriteSome(std::move(buffers),
-                        [self = shared_from_this()](boost::system::error_code error, size_t size) {
-                          self->Guarded([&] { self->OnWritten(error, size); });
-                        });
+  transport_->WriteSome(std::move(buffers), Held([this](boost::system::error_code error,
+                                                        size_t size) { OnWritten(error, size); }));
 }
 
 void Connection::OnWritten(const boost::system::error_code& error, size_t size) {
@@ -155,7 +153,7 @@ void Connection::OnWritten(const boost::system::error_code& error, size_t size) 
     handler->OnSent(out_bytes_);
   }
   if (!out_.empty()) return WriteMore();
-  if (phase_ == Phase::kLinger) return transport_->ShutdownSend();
+  if (phase_ == Phase::kLinger) return transport_->ShutdownSend(self_);
   if (answer_finished_ && exchange_open_) OnAnswerSent();
 }
 
@@ -201,7 +199,7 @@ void Connection::BeginLinger() {
   read_window_end_ = Clock::time_point::max();
   linger_bytes_ = unread();
   in_begin_ = in_end_ = 0;
-  if (out_.empty() && !writing_) transport_->ShutdownSend();
+  if (out_.empty() && !writing_) transport_->ShutdownSend(self_);
   ArmTimer();
   ReadMore();
 }
@@ -210,29 +208,30 @@ void Connection::Close(bool reset) {
   if (phase_ == Phase::kClosed) return;
   EndExchange(false);
   phase_ = Phase::kClosed;
-  out_.clear();
   timer_.cancel();
   if (reset) {
     transport_->Reset();
   } else {
     transport_->Close();
   }
+  self_.reset();  // the caller, and what is pending, still hold the connection and its buffers
 }
 
 void Connection::StartRefusing(const char* reason) {
-  boost::asio::dispatch(timer_.get_executor(), [self = shared_from_this(), reason] {
-    self->phase_ = Phase::kHandling;
-    self->exchange_open_ = true;
-    self->exchange_start_ = Clock::now();
-    self->head_.keep_alive = false;
-    self->record_.peer = self->peer_;
-    self->shared_->registry.ExchangeBegins();
-    self->request_deadline_ = self->exchange_start_ + std::chrono::seconds(1);
-    Problem problem = Problem::Make(503, reason);
-    problem.retry_after_s = 1;
-    self->Answer(ToResponse(problem));
-    self->ReadMore();
-  });
+  boost::asio::dispatch(timer_.get_executor(), Held([this, reason] {
+                          self_ = shared_from_this();
+                          phase_ = Phase::kHandling;
+                          exchange_open_ = true;
+                          exchange_start_ = Clock::now();
+                          head_.keep_alive = false;
+                          record_.peer = peer_;
+                          shared_->registry.ExchangeBegins();
+                          request_deadline_ = exchange_start_ + std::chrono::seconds(1);
+                          Problem problem = Problem::Make(503, reason);
+                          problem.retry_after_s = 1;
+                          Answer(ToResponse(problem));
+                          ReadMore();
+                        }));
 }
 
 std::optional<Connection::Clock::time_point> Connection::NextDeadline() const {
@@ -249,15 +248,12 @@ void Connection::ArmTimer() {
   if (!next || timer_at_ <= *next) return;
   timer_at_ = *next;
   timer_.expires_at(*next);
-  timer_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
-    const auto self = weak.lock();
-    if (!self || error || self->phase_ == Phase::kClosed) return;
-    self->timer_at_ = Clock::time_point::max();
-    self->Guarded([&] {
-      self->OnTimer();
-      self->ArmTimer();
-    });
-  });
+  timer_.async_wait(Held([this](boost::system::error_code error) {
+    if (error || phase_ == Phase::kClosed) return;
+    timer_at_ = Clock::time_point::max();
+    OnTimer();
+    ArmTimer();
+  }));
 }
 
 void Connection::OnTimer() {

@@ -228,6 +228,23 @@ TEST_F(ServerTest, StreamsInChunksAndBreaksOffWithoutACleanEnd) {
   EXPECT_TRUE(EndsWith(plain, "\r\n\r\ngot x and more"));
 }
 
+TEST_F(ServerTest, AnswersAPeerThatFillsTheReadAheadBuffer) {
+  StartServer();
+  const std::string next(200 * 1024, 'n');
+  for (int i = 0; i < 10; ++i) {
+    TestClient client(server_->port());
+    EXPECT_TRUE(client.Send(Post("/wait", "x") + Post("/echo", next)));
+    ASSERT_TRUE(seen_.Wait([&] { return seen_.exchange != nullptr; }));
+    // Another request's round trip gives the server time to read all that it takes.
+    EXPECT_EQ(StatusOf(Ask(Post("/echo", next))), 200);
+    std::exchange(seen_.exchange, nullptr)->Send(TextResponse(200, "text/plain", "waited"));
+    EXPECT_TRUE(EndsWith(client.ReadAnswer(), "\r\n\r\nwaited"));
+    EXPECT_TRUE(EndsWith(client.ReadAnswer(), next));
+  }
+  EXPECT_TRUE(server_->WaitDrained(milliseconds(20'000)));
+  EXPECT_EQ(server_->active_requests(), 0);
+}
+
 TEST_F(ServerTest, TellsTheHandlerWhenThePeerLeaves) {
   StartServer();
   {

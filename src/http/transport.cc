@@ -26,7 +26,7 @@ class PlainTransport : public Transport {
   void WriteSome(std::vector<asio::const_buffer> buffers, Done done) override {
     socket_.async_write_some(buffers, std::move(done));
   }
-  void ShutdownSend() override {
+  void ShutdownSend(std::shared_ptr<const void>) override {
     error_code ignored;
     socket_.shutdown(Socket::shutdown_send, ignored);
   }
@@ -50,8 +50,8 @@ class TlsTransport : public Transport {
     stream_.async_write_some(buffers, std::move(done));
   }
   // Sends close_notify; a pending read goes on until the peer closes too.
-  void ShutdownSend() override {
-    stream_.async_shutdown([](error_code) {});
+  void ShutdownSend(std::shared_ptr<const void> owner) override {
+    stream_.async_shutdown([owner = std::move(owner)](error_code) {});
   }
   Socket& socket() override { return stream_.next_layer(); }
 

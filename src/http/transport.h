@@ -25,8 +25,10 @@ class Transport {
   virtual void Handshake(std::function<void(boost::system::error_code)> done) = 0;
   virtual void ReadSome(std::span<uint8_t> buffer, Done done) = 0;
   virtual void WriteSome(std::vector<boost::asio::const_buffer> buffers, Done done) = 0;
-  // Tells the peer that nothing more will be sent. No write may be pending.
-  virtual void ShutdownSend() = 0;
+  // Tells the peer that nothing more will be sent. No write may be pending. `owner` of this object
+  // is held until that is done, which with TLS is when the peer has said the same or Close() is
+  // called.
+  virtual void ShutdownSend(std::shared_ptr<const void> owner) = 0;
   virtual boost::asio::ip::tcp::socket& socket() = 0;
 
   void Close();
