@@ -211,6 +211,7 @@ bool Connection::ProcessHead() {
   shared_->registry.ExchangeBegins();
   head_ = std::move(parser_->head());
   head_.peer = peer_;
+  head_.peer_group = address_group_;
   record_ = {};
   record_.method = head_.method;
   record_.target = head_.target;

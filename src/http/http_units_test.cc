@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "http/address_group.h"
 #include "http/bearer_auth.h"
 #include "http/problem.h"
 #include "http/router.h"
@@ -66,6 +67,16 @@ TEST(BearerAuthTest, ReadsTheTokenFileAndNeverQuotesIt) {
   EXPECT_FALSE(BearerAuth::FromFile(path).ok());
   std::filesystem::remove(path);
   EXPECT_EQ(BearerAuth::FromFile(path).status().code(), StatusCode::kNotFound);
+}
+
+TEST(AddressGroupTest, IsTheAddressOrAnIpv6Slash64) {
+  EXPECT_EQ(AddressGroup("192.0.2.7"), "192.0.2.7");
+  EXPECT_EQ(AddressGroup("::ffff:192.0.2.7"), "::ffff:192.0.2.7");
+  EXPECT_EQ(AddressGroup("2001:db8:1:2::7"), "2001:db8:1:2::/64");
+  EXPECT_EQ(AddressGroup("2001:db8:1:2:ffff:ffff:ffff:ffff"), "2001:db8:1:2::/64");
+  EXPECT_EQ(AddressGroup("2001:db8:1:3::7"), "2001:db8:1:3::/64");
+  EXPECT_EQ(AddressGroup("fe80::1%eth0"), "fe80::/64");
+  EXPECT_EQ(AddressGroup("::1"), "::/64");
 }
 
 TEST(RouterTest, MatchesSegmentsAndMethods) {

@@ -37,6 +37,7 @@ struct RequestHead {
   bool keep_alive = true;
   bool expects_continue = false;
   std::string peer;        // address of the other end, without its port
+  std::string peer_group;  // the addresses that count as the same peer; see address_group.h
   size_t token_index = 0;  // which line of the token file let it in
 
   // Value of the first field of this name, or empty.

@@ -2,7 +2,6 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/ip/address.hpp>
-#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 #include <charconv>
@@ -10,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "http/address_group.h"
 #include "http/connection.h"
 
 namespace octoscale::http {
@@ -21,14 +21,6 @@ using boost::system::error_code;
 
 // Connections over a cap that may wait for their 503 at the same time.
 constexpr int kRefusingMax = 64;
-
-// Addresses that count as one peer: IPv4 whole, IPv6 by its /64.
-std::string AddressGroup(const asio::ip::address& address) {
-  if (!address.is_v6() || address.to_v6().is_v4_mapped()) return address.to_string();
-  auto bytes = address.to_v6().to_bytes();
-  std::fill(bytes.begin() + 8, bytes.end(), uint8_t{0});
-  return asio::ip::address_v6(bytes).to_string();
-}
 
 }  // namespace
 
@@ -135,11 +127,11 @@ class Server::Impl {
     error_code ignored;
     socket.set_option(Tcp::no_delay(true), ignored);
     const auto endpoint = socket.remote_endpoint(error);
-    if (!error) Admit(std::move(socket), endpoint.address());
+    if (!error) Admit(std::move(socket), endpoint.address().to_string());
     AcceptNext();
   }
 
-  void Admit(Tcp::socket socket, const asio::ip::address& address) {
+  void Admit(Tcp::socket socket, const std::string& address) {
     const std::string group = AddressGroup(address);
     const char* refusal = shared_->registry.Admit(group);
     if (refusal != nullptr) {
@@ -149,15 +141,14 @@ class Server::Impl {
     auto transport =
         tls_ ? MakeTlsTransport(std::move(socket), *tls_) : MakePlainTransport(std::move(socket));
     if (refusal == nullptr) {
-      auto connection =
-          std::make_shared<Connection>(shared_, std::move(transport), address.to_string(), group);
+      auto connection = std::make_shared<Connection>(shared_, std::move(transport), address, group);
       shared_->registry.Add(connection);
       return connection->Start();
     }
     ++*refusing_;
     // An address group of its own keeps it out of the counts of admitted connections.
     std::shared_ptr<Connection> connection(
-        new Connection(shared_, std::move(transport), address.to_string(), std::string()),
+        new Connection(shared_, std::move(transport), address, std::string()),
         [refusing = refusing_](Connection* c) {
           delete c;
           --*refusing;

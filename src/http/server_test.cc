@@ -89,6 +89,9 @@ class ServerTest : public testing::Test {
     Router router;
     router.AddGet("/hello",
                   [](const RequestHead&) { return TextResponse(200, "text/plain", "hello"); });
+    router.AddGet("/peer", [](const RequestHead& head) {
+      return TextResponse(200, "text/plain", head.peer + " of " + head.peer_group);
+    });
     router.AddGet(
         "/open", [](const RequestHead&) { return TextResponse(200, "text/plain", "o"); }, true);
     for (const char* path : {"/echo", "/stream", "/broken", "/wait", "/big"}) {
@@ -340,6 +343,11 @@ TEST_F(ServerTest, CapsConnectionsPerAddressAndInTotal) {
     }
     EXPECT_EQ(status, 200) << "a place that came free is used again";
   }
+}
+
+TEST_F(ServerTest, TellsHandlersWhoAsks) {
+  StartServer();
+  EXPECT_TRUE(EndsWith(Ask("GET /peer HTTP/1.1\r\nHost: h\r\n\r\n"), "127.0.0.1 of 127.0.0.1"));
 }
 
 TEST_F(ServerTest, WantsATokenExceptOnOpenRoutes) {

@@ -126,7 +126,7 @@ std::string WorkerContext::CallerOf(const http::RequestHead& head) const {
     const std::string_view named = head.Header(options.caller_field);
     if (!named.empty()) return std::string(named.substr(0, 100));
   }
-  return std::to_string(head.token_index) + " " + head.peer;
+  return std::to_string(head.token_index) + " " + head.peer_group;
 }
 
 std::optional<http::Problem> WorkerContext::CheckSize(FrameSize size, int scale) const {
