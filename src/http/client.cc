@@ -106,8 +106,11 @@ class Client::Impl {
   void SetOptions(Transfer* transfer);
   void SetBody(Transfer* transfer);
   void Finish(CURL* easy, CURLcode code);
+  template <typename Append>
+  static size_t Guarded(Transfer* self, Append append);
   static size_t OnField(char* bytes, size_t size, size_t count, void* transfer);
   static size_t OnBody(char* bytes, size_t size, size_t count, void* transfer);
+  static size_t AppendField(std::string_view line, Transfer* self);
   static size_t AppendBody(const char* bytes, size_t length, Transfer* self);
   static size_t ReadBody(char* bytes, size_t size, size_t count, void* transfer);
   static int SeekBody(void* transfer, curl_off_t offset, int origin);
@@ -118,14 +121,34 @@ class Client::Impl {
   RequestId next_id_ = 1;
 };
 
+// libcurl is C: nothing may be thrown through it.
+template <typename Append>
+size_t Client::Impl::Guarded(Transfer* self, Append append) {
+  try {
+    return append();
+  } catch (const std::bad_alloc&) {
+    self->no_memory = true;
+    return 0;
+  }
+}
+
 size_t Client::Impl::OnField(char* bytes, size_t size, size_t count, void* transfer) {
   auto* self = static_cast<Transfer*>(transfer);
-  std::string_view line(bytes, size * count);
+  return Guarded(self, [&] { return AppendField({bytes, size * count}, self); });
+}
+
+size_t Client::Impl::OnBody(char* bytes, size_t size, size_t count, void* transfer) {
+  auto* self = static_cast<Transfer*>(transfer);
+  return Guarded(self, [&] { return AppendBody(bytes, size * count, self); });
+}
+
+size_t Client::Impl::AppendField(std::string_view line, Transfer* self) {
+  const size_t length = line.size();
   while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
   // A new status line (after 100 Continue) starts the fields afresh.
   if (line.starts_with("HTTP/")) self->answer.fields.clear();
   const size_t colon = line.find(':');
-  if (colon == std::string_view::npos || colon == 0) return size * count;
+  if (colon == std::string_view::npos || colon == 0) return length;
   if (self->answer.fields.size() >= kAnswerFieldsMax) {
     self->bad_head = true;
     return 0;
@@ -133,18 +156,7 @@ size_t Client::Impl::OnField(char* bytes, size_t size, size_t count, void* trans
   std::string_view value = line.substr(colon + 1);
   while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
   self->answer.fields.push_back({std::string(line.substr(0, colon)), std::string(value)});
-  return size * count;
-}
-
-// libcurl is C: nothing may be thrown through it.
-size_t Client::Impl::OnBody(char* bytes, size_t size, size_t count, void* transfer) {
-  auto* self = static_cast<Transfer*>(transfer);
-  try {
-    return AppendBody(bytes, size * count, self);
-  } catch (const std::bad_alloc&) {
-    self->no_memory = true;
-    return 0;
-  }
+  return length;
 }
 
 size_t Client::Impl::AppendBody(const char* bytes, size_t length, Transfer* self) {

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
-#include <mutex>
+#include <new>
 #include <utility>
 
 namespace octoscale::http {
@@ -33,13 +33,50 @@ struct Call {
   Status stopped = {};  // why a callback ended the transfer
   uint64_t sent = 0;
   bool head_done = false;
+  bool no_memory = false;
 
   bool Stop(Status status) {
     if (stopped.ok()) stopped = std::move(status);
     return false;
   }
+  bool TakeHeadLine(std::string_view line);
   bool TakeBody(std::span<const uint8_t> bytes);
 };
+
+// libcurl is C: nothing may be thrown through it.
+template <typename Take>
+bool Guarded(Call* call, Take take) {
+  try {
+    return take();
+  } catch (const std::bad_alloc&) {
+    call->no_memory = true;
+    return false;
+  }
+}
+
+bool Call::TakeHeadLine(std::string_view line) {
+  if (head_done) return true;  // a trailer
+  while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
+  // A new status line (after 100 Continue) starts the fields afresh.
+  if (line.starts_with("HTTP/")) answer.fields.clear();
+  const size_t colon = line.find(':');
+  if (colon != std::string_view::npos && colon > 0) {
+    if (answer.fields.size() >= kFieldsMax) {
+      return Stop(Unavailable("the answer has more than 100 header fields"));
+    }
+    std::string_view value = line.substr(colon + 1);
+    while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
+    answer.fields.push_back({std::string(line.substr(0, colon)), std::string(value)});
+  }
+  if (!line.empty()) return true;
+  long status = 0;
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  answer.status = static_cast<int>(status);
+  head_done = status >= 200;
+  if (status != 200 || !transfer.on_head) return true;
+  Status checked = transfer.on_head(answer);
+  return checked.ok() || Stop(std::move(checked));
+}
 
 bool Call::TakeBody(std::span<const uint8_t> bytes) {
   if (answer.status != 200) {
@@ -54,39 +91,16 @@ bool Call::TakeBody(std::span<const uint8_t> bytes) {
 
 size_t OnField(char* bytes, size_t size, size_t count, void* user) {
   auto* call = static_cast<Call*>(user);
-  std::string_view line(bytes, size * count);
-  while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
-  // A new status line (after 100 Continue) starts the fields afresh.
-  if (line.starts_with("HTTP/")) call->answer.fields.clear();
-  const size_t colon = line.find(':');
-  if (colon != std::string_view::npos && colon > 0) {
-    if (call->answer.fields.size() >= kFieldsMax) {
-      call->Stop(Unavailable("the answer has more than 100 header fields"));
-      return 0;
-    }
-    std::string_view value = line.substr(colon + 1);
-    while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
-    call->answer.fields.push_back({std::string(line.substr(0, colon)), std::string(value)});
-  }
-  if (line.empty()) {
-    long status = 0;
-    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-    call->answer.status = static_cast<int>(status);
-    if (status == 200 && call->transfer.on_head) {
-      Status checked = call->transfer.on_head(call->answer);
-      if (!checked.ok()) {
-        call->Stop(std::move(checked));
-        return 0;
-      }
-    }
-  }
-  return size * count;
+  const auto take = [&] { return call->TakeHeadLine({bytes, size * count}); };
+  return Guarded(call, take) ? size * count : 0;
 }
 
 size_t OnBody(char* bytes, size_t size, size_t count, void* user) {
   auto* call = static_cast<Call*>(user);
-  const bool taken = call->TakeBody({reinterpret_cast<const uint8_t*>(bytes), size * count});
-  return taken ? size * count : 0;
+  const auto take = [&] {
+    return call->TakeBody({reinterpret_cast<const uint8_t*>(bytes), size * count});
+  };
+  return Guarded(call, take) ? size * count : 0;
 }
 
 size_t ReadUpload(char* bytes, size_t size, size_t count, void* user) {
@@ -232,6 +246,7 @@ Result<TransferAnswer> RunTransfer(const FileTransfer& transfer, const CancelTok
   Set(easy.get(), CURLOPT_HTTPHEADER, list.get());
   const CURLcode code = curl_easy_perform(easy.get());
   if (!call.stopped.ok()) return call.stopped;
+  if (call.no_memory) return ResourceExhausted("not enough memory for an answer");
   // A server may answer and close before it has read an upload, and the body of any answer but a
   // 200 may be longer than is of interest: then the answer counts.
   const bool answered = (transfer.upload && call.answer.status >= 400) || code == CURLE_WRITE_ERROR;

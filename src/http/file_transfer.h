@@ -55,7 +55,8 @@ struct FileTransfer {
 // Redirects, proxies and HTTP/2 are not used; each call has a connection of its own. An answer of
 // any status is a success here. Errors, without the URL: those of the callbacks, Cancelled,
 // DeadlineExceeded (the timeout or the least rate), Unavailable (no such host, nobody answers, the
-// connection broke; all may pass), InvalidArgument (TLS certificate, file of certificates).
+// connection broke; all may pass), InvalidArgument (TLS certificate, file of certificates),
+// ResourceExhausted (no memory).
 Result<TransferAnswer> RunTransfer(const FileTransfer& transfer, const CancelToken& cancel);
 
 }  // namespace octoscale::http

@@ -49,9 +49,6 @@ class TestClient {
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;
   }
-  void SetReceiveBuffer(int bytes) {
-    ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
-  }
 
   // Some bytes; empty at the end (see reset()) or when nothing came in time.
   std::string ReadSome(size_t max = 65536) {

@@ -107,13 +107,6 @@ Counter& Registry::AddCounter(std::string_view name, std::string_view help, cons
   return *series.counter;
 }
 
-Gauge& Registry::AddGauge(std::string_view name, std::string_view help, const Labels& labels) {
-  const std::lock_guard lock(mutex_);
-  Series& series = Find(name, help, "gauge", labels);
-  if (!series.gauge) series.gauge = std::make_unique<Gauge>();
-  return *series.gauge;
-}
-
 Histogram& Registry::AddHistogram(std::string_view name, std::string_view help,
                                   const std::vector<double>& bounds, const Labels& labels) {
   const std::lock_guard lock(mutex_);
@@ -136,7 +129,6 @@ std::string Registry::Text() const {
     out += "# TYPE " + name + ' ' + family.kind + '\n';
     for (const auto& [labels, series] : family.series) {
       if (series.counter) AppendSample(name, labels, {}, series.counter->value(), &out);
-      if (series.gauge) AppendSample(name, labels, {}, series.gauge->value(), &out);
       if (series.read) AppendSample(name, labels, {}, series.read(), &out);
       if (series.histogram) AppendHistogram(name, labels, *series.histogram, &out);
     }

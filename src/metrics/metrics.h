@@ -28,17 +28,6 @@ class Counter {
   std::atomic<double> value_{0};
 };
 
-// Thread-safe.
-class Gauge {
- public:
-  void Set(double value) { value_.store(value, std::memory_order_relaxed); }
-  void Add(double amount) { value_.fetch_add(amount, std::memory_order_relaxed); }
-  double value() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<double> value_{0};
-};
-
 // Counts observations at or below each bound. Thread-safe.
 class Histogram {
  public:
@@ -66,7 +55,6 @@ std::vector<double> SecondsBuckets();
 class Registry {
  public:
   Counter& AddCounter(std::string_view name, std::string_view help, const Labels& labels = {});
-  Gauge& AddGauge(std::string_view name, std::string_view help, const Labels& labels = {});
   Histogram& AddHistogram(std::string_view name, std::string_view help,
                           const std::vector<double>& bounds, const Labels& labels = {});
   // A gauge that is asked for its value when the text is made; `read` must be thread-safe.
@@ -78,7 +66,6 @@ class Registry {
  private:
   struct Series {
     std::unique_ptr<Counter> counter;
-    std::unique_ptr<Gauge> gauge;
     std::unique_ptr<Histogram> histogram;
     std::function<double()> read;
   };

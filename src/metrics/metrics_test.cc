@@ -11,13 +11,11 @@ TEST(MetricsTest, WritesPrometheusText) {
   Registry registry;
   registry.AddCounter("requests_total", "Requests.", {{"route", "/a\"b\n"}, {"code", "200"}})
       .Add(3);
-  registry.AddGauge("depth", "Depth.").Set(2.5);
   registry.AddReader("asked", "Read on demand.", [] { return 7.0; });
   Histogram& seconds = registry.AddHistogram("seconds", "Time.", {0.1, 1});
   for (const double value : {0.05, 0.1, 0.5, 20.0}) seconds.Observe(value);
   EXPECT_EQ(registry.Text(),
             "# HELP asked Read on demand.\n# TYPE asked gauge\nasked 7\n"
-            "# HELP depth Depth.\n# TYPE depth gauge\ndepth 2.5\n"
             "# HELP requests_total Requests.\n# TYPE requests_total counter\n"
             "requests_total{route=\"/a\\\"b\\n\",code=\"200\"} 3\n"
             "# HELP seconds Time.\n# TYPE seconds histogram\n"
