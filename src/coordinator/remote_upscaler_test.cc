@@ -447,7 +447,7 @@ TEST_F(RemoteUpscalerTest, ABusyWorkerIsLeftAloneAsLongAsItAsks) {
   busy.retry_after_s = 30;
   busy.fault = [](int, std::span<const uint8_t>) { return Fault::kBusy503; };
   Add(busy);
-  Add();
+  Add({.delay = milliseconds(20)});
   options_.dispatch.batches_per_worker = 1;
   ASSERT_TRUE(Connect().ok());
   ExpectGoodBatches(20);
