@@ -4,9 +4,8 @@
 #include <openssl/sha.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
 
+#include "base/token_file.h"
 #include "http/message.h"
 
 namespace octoscale::http {
@@ -43,15 +42,8 @@ Result<BearerAuth> BearerAuth::FromTokens(const std::vector<std::string>& tokens
 }
 
 Result<BearerAuth> BearerAuth::FromFile(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return ErrnoStatus(errno, "token file " + path);
-  std::vector<std::string> tokens;
-  std::string line;
-  while (tokens.size() <= kTokensMax && std::getline(file, line)) {
-    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
-    if (!line.empty() && line.front() != '#') tokens.push_back(line);
-  }
-  if (file.bad()) return IoError("token file " + path + ": reading failed");
+  OCTO_ASSIGN_OR_RETURN(const std::vector<std::string> tokens,
+                        ReadTokenFile(path, kTokensMax + 1));
   auto auth = FromTokens(tokens);
   if (!auth.ok()) return auth.status().WithContext("token file " + path);
   return auth;

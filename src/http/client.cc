@@ -36,10 +36,10 @@ ClientFailure FailureOf(CURLcode code) {
     case CURLE_COULDNT_RESOLVE_HOST:
       return ClientFailure::kResolve;
     case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR:  // also a peer that closes in the middle of the handshake
       return ClientFailure::kConnect;
     case CURLE_OPERATION_TIMEDOUT:
       return ClientFailure::kTimeout;
-    case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CERTPROBLEM:

@@ -34,8 +34,8 @@ struct ClientRequest {
 enum class ClientFailure {
   kNone,     // a whole answer came, whatever its status
   kResolve,  // the host's name is unknown
-  kConnect,  // nobody took the connection
-  kTls,      // no trusted TLS session
+  kConnect,  // nobody took the connection, or it broke before TLS was agreed
+  kTls,      // the peer's certificate is not trusted, or those to trust can't be used
   kTimeout,
   kBroken,    // the connection ended before the whole answer was here
   kTooLarge,  // the answer is longer than answer_bytes_max

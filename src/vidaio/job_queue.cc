@@ -16,6 +16,7 @@ constexpr size_t kWaitersMax = 64;  // of one task
 void GiveUp(JobRecord* job, const char* why) {
   job->state = JobState::kFailed;
   job->finished_s = UnixSeconds();
+  job->taken_ms = std::max<int64_t>(1, UnixMilliseconds() - job->created_ms);
   for (ClipRecord& clip : job->clips) {
     if (IsFinished(clip.state)) continue;
     clip.state = JobState::kFailed;

@@ -55,7 +55,6 @@ struct JobRecord {
   std::string codec;
   int cq = 35;
   JobState state = JobState::kQueued;
-  int attempts = 0;        // how often it was started
   int queue_position = 0;  // when it was accepted; 0: it started at once
   int active_tasks = 0;    // when it ended
   int queued_tasks = 0;

@@ -110,7 +110,6 @@ metrics::Histogram& JobRunner::Task::Seconds(const char* step) const {
 }
 
 void JobRunner::Task::Begin() {
-  ++job_.attempts;
   job_.state = JobState::kRunning;
   const Status saved = parts_.store->SaveJob(job_);
   if (!saved.ok()) Log(saved.message());
@@ -162,9 +161,11 @@ double JobRunner::Task::SecondsLeft() const {
 
 double JobRunner::Task::DeadlineOf(size_t i) const {
   if (job_.deadline_ms <= 0) return 0;
-  const auto clips_left = static_cast<double>(job_.clips.size() - i);
+  const auto clips_left = std::count_if(
+      job_.clips.begin() + static_cast<ptrdiff_t>(i), job_.clips.end(),
+      [](const ClipRecord& clip) { return !IsFinished(clip.state); });
   const double share = job_.clips[i].remote ? kShareBeforeUpload : 1;
-  return std::max(kDeadlineSecondsMin, SecondsLeft() * share / clips_left);
+  return std::max(kDeadlineSecondsMin, SecondsLeft() * share / static_cast<double>(clips_left));
 }
 
 // Before a clip is begun, maybe by a later process than the one that accepted the task.

@@ -20,7 +20,7 @@ constexpr const char* kSchema =
     "CREATE TABLE jobs ("
     " number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, folder TEXT NOT NULL,"
     " scale INTEGER NOT NULL, model TEXT NOT NULL, codec TEXT NOT NULL, cq INTEGER NOT NULL,"
-    " state INTEGER NOT NULL, attempts INTEGER NOT NULL, queue_position INTEGER NOT NULL,"
+    " state INTEGER NOT NULL, queue_position INTEGER NOT NULL,"
     " active_tasks INTEGER NOT NULL, queued_tasks INTEGER NOT NULL, created_ms INTEGER NOT NULL,"
     " deadline_ms INTEGER NOT NULL, taken_ms INTEGER NOT NULL, finished INTEGER NOT NULL) STRICT;"
     "CREATE TABLE clips ("
@@ -45,6 +45,7 @@ constexpr const char* kFrom1To2 =
     "ALTER TABLE jobs ADD COLUMN deadline_ms INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE jobs ADD COLUMN taken_ms INTEGER NOT NULL DEFAULT 0;"
     "UPDATE jobs SET created_ms = created_ms * 1000;"
+    "ALTER TABLE jobs DROP COLUMN attempts;"
     "PRAGMA user_version = 2;"
     "COMMIT;";
 
@@ -211,9 +212,9 @@ Status JobStore::Insert(const JobRecord& job) {
 Status JobStore::InsertRows(const JobRecord& job) {
   Status status =
       Statement(*this,
-                "INSERT INTO jobs (id, folder, scale, model, codec, cq, state, attempts,"
+                "INSERT INTO jobs (id, folder, scale, model, codec, cq, state,"
                 " queue_position, active_tasks, queued_tasks, created_ms, deadline_ms, taken_ms,"
-                " finished) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
+                " finished) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
           .Bind(job.id)
           .Bind(job.folder)
           .Bind(job.scale)
@@ -221,7 +222,6 @@ Status JobStore::InsertRows(const JobRecord& job) {
           .Bind(job.codec)
           .Bind(job.cq)
           .Bind(static_cast<int64_t>(job.state))
-          .Bind(job.attempts)
           .Bind(job.queue_position)
           .Bind(job.active_tasks)
           .Bind(job.queued_tasks)
@@ -273,10 +273,9 @@ Status JobStore::SaveAll(const JobRecord& job) {
 
 Status JobStore::UpdateJob(const JobRecord& job) {
   return Statement(*this,
-                   "UPDATE jobs SET state=?, attempts=?, active_tasks=?, queued_tasks=?,"
+                   "UPDATE jobs SET state=?, active_tasks=?, queued_tasks=?,"
                    " taken_ms=?, finished=? WHERE id=?")
       .Bind(static_cast<int64_t>(job.state))
-      .Bind(job.attempts)
       .Bind(job.active_tasks)
       .Bind(job.queued_tasks)
       .Bind(job.taken_ms)
@@ -331,7 +330,7 @@ Status JobStore::LoadClips(JobRecord* job) {
 Result<std::vector<JobRecord>> JobStore::Load(const char* where, const std::string* id) {
   const std::string sql =
       std::string(
-          "SELECT id, folder, scale, model, codec, cq, state, attempts, queue_position,"
+          "SELECT id, folder, scale, model, codec, cq, state, queue_position,"
           " active_tasks, queued_tasks, created_ms, deadline_ms, taken_ms, finished FROM jobs"
           " WHERE ") +
       where + " ORDER BY number";
@@ -349,14 +348,13 @@ Result<std::vector<JobRecord>> JobStore::Load(const char* where, const std::stri
     job.codec = statement.Text(4);
     job.cq = statement.Int(5);
     job.state = static_cast<JobState>(statement.Int(6));
-    job.attempts = statement.Int(7);
-    job.queue_position = statement.Int(8);
-    job.active_tasks = statement.Int(9);
-    job.queued_tasks = statement.Int(10);
-    job.created_ms = statement.Integer(11);
-    job.deadline_ms = statement.Integer(12);
-    job.taken_ms = statement.Integer(13);
-    job.finished_s = statement.Integer(14);
+    job.queue_position = statement.Int(7);
+    job.active_tasks = statement.Int(8);
+    job.queued_tasks = statement.Int(9);
+    job.created_ms = statement.Integer(10);
+    job.deadline_ms = statement.Integer(11);
+    job.taken_ms = statement.Integer(12);
+    job.finished_s = statement.Integer(13);
     OCTO_RETURN_IF_ERROR(LoadClips(&job));
     jobs.push_back(std::move(job));
   }

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_depth.h"
+
 namespace octoscale::worker {
 namespace {
 
@@ -118,23 +120,11 @@ std::optional<Problem> Read(const Json& root, InferRequest* request) {
   return ReadParameters(root, &request->options);
 }
 
-// True when the text nests deeper than any request does: the parser would recurse into it.
-bool TooDeep(std::string_view json) {
-  constexpr int kDepthMax = 32;
-  int depth = 0;
-  for (const char c : json) {
-    if (c == '{' || c == '[') ++depth;
-    if (c == '}' || c == ']') --depth;
-    if (depth > kDepthMax) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 InferHeader ParseInferHeader(std::string_view json) {
   InferHeader header;
-  if (json.size() > kInferHeaderBytesMax || TooDeep(json)) {
+  if (json.size() > kInferHeaderBytesMax || NestsTooDeep(json)) {
     header.problem = Bad("the request's JSON is too large or nests too deep", "");
     return header;
   }
