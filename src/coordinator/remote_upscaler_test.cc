@@ -327,9 +327,8 @@ TEST_F(RemoteUpscalerTest, WorkersThatCannotBeUsedAreNamedWithTheReason) {
   urls_[0] += "/nothing/here";
   const Status status = Connect();
   EXPECT_EQ(status.code(), StatusCode::kUnsupported);
-  for (const char* part :
-       {"this is no octoscale worker", "can't serve model fake at scale 2", "--token-file",
-        "its platform is 'other'"}) {
+  for (const char* part : {"this is no octoscale worker", "can't serve model fake at scale 2",
+                           "--token-file", "its platform is 'other'"}) {
     EXPECT_THAT(status.message(), HasSubstr(part));
   }
 }

@@ -42,8 +42,7 @@ Result<BearerAuth> BearerAuth::FromTokens(const std::vector<std::string>& tokens
 }
 
 Result<BearerAuth> BearerAuth::FromFile(const std::string& path) {
-  OCTO_ASSIGN_OR_RETURN(const std::vector<std::string> tokens,
-                        ReadTokenFile(path, kTokensMax + 1));
+  OCTO_ASSIGN_OR_RETURN(const std::vector<std::string> tokens, ReadTokenFile(path, kTokensMax + 1));
   auto auth = FromTokens(tokens);
   if (!auth.ok()) return auth.status().WithContext("token file " + path);
   return auth;

@@ -113,8 +113,7 @@ Result<std::unique_ptr<FrameUpscaler>> MakeLocal(const ModelRequest& request,
 
 double PredictionError(const ClipReport& report) {
   if (report.predicted_seconds <= 0) return 0;
-  return (report.predicted_seconds - report.seconds) /
-         (report.seconds - report.planning_seconds);
+  return (report.predicted_seconds - report.seconds) / (report.seconds - report.planning_seconds);
 }
 
 std::string PredictionText(const ClipReport& report) {

@@ -161,9 +161,9 @@ double JobRunner::Task::SecondsLeft() const {
 
 double JobRunner::Task::DeadlineOf(size_t i) const {
   if (job_.deadline_ms <= 0) return 0;
-  const auto clips_left = std::count_if(
-      job_.clips.begin() + static_cast<ptrdiff_t>(i), job_.clips.end(),
-      [](const ClipRecord& clip) { return !IsFinished(clip.state); });
+  const auto clips_left =
+      std::count_if(job_.clips.begin() + static_cast<ptrdiff_t>(i), job_.clips.end(),
+                    [](const ClipRecord& clip) { return !IsFinished(clip.state); });
   const double share = job_.clips[i].remote ? kShareBeforeUpload : 1;
   return std::max(kDeadlineSecondsMin, SecondsLeft() * share / static_cast<double>(clips_left));
 }
@@ -241,8 +241,8 @@ Status JobRunner::Task::Upscale(size_t i, const std::string& input) {
       report.model + ", " + std::to_string(std::lround(report.seconds * 1000)) + " ms" +
       (report.video.frames_resumed > 0
            ? ", " + std::to_string(report.video.frames_resumed) + " of them from an earlier run"
-            : "") +
-       (report.predicted_seconds > 0 ? "; " + PredictionText(report) : ""));
+           : "") +
+      (report.predicted_seconds > 0 ? "; " + PredictionText(report) : ""));
   OCTO_ASSIGN_OR_RETURN(record.bytes, FileBytes(clip.output));
   record.attempts = 0;
   record.state = JobState::kUploading;

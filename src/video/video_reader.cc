@@ -315,7 +315,8 @@ Result<std::optional<Picture>> VideoReader::Impl::Next() {
   ++pictures;
   interlaced_pictures_ += pending_->interlaced_frame != 0;
   for (const LostMetadata& kind : kLostMetadata) {
-    if (av_frame_get_side_data(pending_.get(), kind.type) != nullptr) lost_metadata.insert(kind.text);
+    if (av_frame_get_side_data(pending_.get(), kind.type) != nullptr)
+      lost_metadata.insert(kind.text);
   }
   Picture picture = MakePicture(std::move(pending_), time);
   pending_ = std::move(following);
