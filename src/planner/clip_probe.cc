@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
-#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -32,8 +31,8 @@ constexpr FrameSize kTileX2{128, 80};
 constexpr FrameSize kTileX4{64, 48};
 // Whole frames for the network, or as much of one as this.
 constexpr FrameSize kEngineSize{1920, 1080};
-constexpr double kEngineSeconds = 0.7;
-constexpr double kEngineSecondsMax = 3;  // one frame that takes longer is not tried
+constexpr double kEngineSeconds = 1;
+constexpr double kEngineSecondsMax = 3;  // where even a frame for each thread takes longer
 // The first frames of a clip may be black: the probe begins after this share of it.
 constexpr double kStart = 0.4;
 // Decoded frames that are kept whole for an upscaler elsewhere.
@@ -122,28 +121,39 @@ Result<DecodedPieces> DecodePieces(const ProbeRequest& request, const CancelToke
   return decoded;
 }
 
-// As many of the frames as the probe has time for; two in any case that takes less than
-// `seconds_max`, so that there are two samples, and one where only that does.
-std::span<const Frame> Fitting(const std::vector<Frame>& frames, double seconds_per_pixel,
-                               double seconds_max) {
+// As many of the frames as the probe has time for, at least two.
+std::span<const Frame> Fitting(const std::vector<Frame>& frames, double seconds_per_pixel) {
   const double each = seconds_per_pixel * PixelsOf(frames[0].size());
   const auto fitting = static_cast<size_t>(kEngineSeconds / each);
-  const auto least = std::min<size_t>(2, static_cast<size_t>(seconds_max / each));
-  return std::span(frames).first(std::min(frames.size(), std::max(least, fitting)));
+  return std::span(frames).first(std::min(frames.size(), std::max<size_t>(2, fitting)));
 }
 
-// Sets what the engine's speed says about the moment. The processor time is the better of two
-// halves, as the worse one may have been disturbed for an instant; the share of the cores is that
-// of both.
-Result<std::vector<Frame>> TimeEngine(Engine& engine, std::span<const Frame> frames,
+// Whole frames for two samples of equal size, or one where there is no time for a second, or none.
+// A sample has a frame for each thread where possible, as the clip's batches have: threads that
+// share a frame wait for each other.
+std::span<const Frame> WholeFrames(const std::vector<Frame>& frames, double seconds_per_pixel,
+                                   const EngineOptions& engine, size_t* sample) {
+  const double each = seconds_per_pixel * PixelsOf(frames[0].size());
+  const auto batch = static_cast<size_t>(engine.batch_size);
+  const size_t least = std::min(static_cast<size_t>(engine.threads), batch);
+  const auto fitting = static_cast<size_t>(kEngineSeconds / 2 / each);
+  const auto most = static_cast<size_t>(kEngineSecondsMax / each);
+  *sample = std::min({std::clamp(fitting, least, batch), most, frames.size()});
+  const bool twice = 2 * *sample <= std::min(most, frames.size());
+  return std::span(frames).first(twice ? 2 * *sample : *sample);
+}
+
+// Sets what the engine's speed says about the moment. The processor time is that of the best
+// sample, as a worse one may have been disturbed for an instant; the share of the cores is that of
+// all.
+Result<std::vector<Frame>> TimeEngine(Engine& engine, std::span<const Frame> frames, size_t sample,
                                       const PixelSpeed& calibrated, const CancelToken& cancel,
                                       ClipProbe* probe) {
   std::vector<Frame> all;
   Times total;
-  const size_t half = (frames.size() + 1) / 2;
-  for (size_t first = 0; first < frames.size(); first += half) {
+  for (size_t first = 0; first < frames.size(); first += sample) {
     const std::span<const Frame> part =
-        frames.subspan(first, std::min(half, frames.size() - first));
+        frames.subspan(first, std::min(sample, frames.size() - first));
     const Times start = Now();
     OCTO_ASSIGN_OR_RETURN(std::vector<Frame> upscaled, engine.PredictBatch(part, cancel));
     const Times took = Now() - start;
@@ -170,15 +180,17 @@ Result<std::vector<Frame>> ProbeEngine(const ProbeRequest& request, const Decode
   OCTO_ASSIGN_OR_RETURN(const std::unique_ptr<EngineUpscaler> upscaler,
                         CreateModelUpscaler(request.model));
   // The slower the network, the fewer frames; without two of them nothing moves.
-  const std::span<const Frame> mosaics =
-      Fitting(decoded.mosaics, mosaic_row->speed.wall, std::numeric_limits<int>::max());
-  OCTO_ASSIGN_OR_RETURN(std::vector<Frame> upscaled,
-                        TimeEngine(upscaler->engine(), mosaics, mosaic_row->speed, cancel, probe));
+  Engine& engine = upscaler->engine();
+  const std::span<const Frame> mosaics = Fitting(decoded.mosaics, mosaic_row->speed.wall);
+  OCTO_ASSIGN_OR_RETURN(
+      std::vector<Frame> upscaled,
+      TimeEngine(engine, mosaics, (mosaics.size() + 1) / 2, mosaic_row->speed, cancel, probe));
+  size_t sample = 0;
   const std::span<const Frame> wholes =
-      Fitting(decoded.wholes, whole_row->speed.wall, kEngineSecondsMax);
+      WholeFrames(decoded.wholes, whole_row->speed.wall, engine.options(), &sample);
   if (!wholes.empty()) {
     OCTO_RETURN_IF_ERROR(
-        TimeEngine(upscaler->engine(), wholes, whole_row->speed, cancel, probe).status());
+        TimeEngine(engine, wholes, sample, whole_row->speed, cancel, probe).status());
   }
   return upscaled;
 }
