@@ -1,5 +1,6 @@
 #include "http/multipart.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -182,16 +183,16 @@ Result<bool> MultipartParser::Step() {
 Result<bool> MultipartParser::StepPreamble() {
   const std::string_view text = pending();
   const size_t at = text.find(delimiter_);
-  if (at == std::string_view::npos) {
-    const size_t drop = text.size() >= delimiter_.size() ? text.size() - delimiter_.size() + 1 : 0;
-    preamble_bytes_ += drop;
-    Consume(drop);
-    if (preamble_bytes_ > limits_.preamble_bytes_max) {
-      return CorruptInput("multipart: the boundary is not at the start of the body");
-    }
-    return false;
+  const bool found = at != std::string_view::npos;
+  const size_t held = std::min(text.size(), delimiter_.size() - 1);  // maybe of a delimiter
+  const size_t before = found ? at : text.size() - held;
+  preamble_bytes_ += before;
+  if (preamble_bytes_ > limits_.preamble_bytes_max) {
+    return CorruptInput("multipart: the boundary is not at the start of the body");
   }
-  Consume(at + delimiter_.size());
+  Consume(before);
+  if (!found) return false;
+  Consume(delimiter_.size());
   state_ = State::kAfterBoundary;
   return true;
 }

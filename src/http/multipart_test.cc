@@ -105,6 +105,10 @@ TEST(MultipartTest, EnforcesItsLimits) {
   EXPECT_EQ(Parse(part + "--b0--", 7, limits).status().code(), StatusCode::kResourceExhausted);
   EXPECT_EQ(Parse(std::string(10'000, 'x'), 100).status().code(), StatusCode::kCorruptInput)
       << "preamble without end";
+  const std::string late = std::string(5'000, 'x') + "\r\n" + part + "--b0--";
+  for (const size_t step : {size_t{7}, late.size()}) {
+    EXPECT_EQ(Parse(late, step).status().code(), StatusCode::kCorruptInput) << step;
+  }
 }
 
 TEST(MultipartTest, HandsOnTheErrorOfACallback) {
