@@ -32,7 +32,6 @@ size_t RoundUp(size_t bytes, size_t step) { return (bytes + step - 1) / step * s
 class BlockCache {
  public:
   void* Take(size_t bytes) {
-    FreeUnused(kCachedBytesMax);
     const std::lock_guard lock(mutex_);
     for (size_t i = blocks_.size(); i-- > 0;) {
       if (blocks_[i].bytes != bytes) continue;

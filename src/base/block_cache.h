@@ -13,7 +13,7 @@ constexpr size_t kBlockAlignment = 64;
 // Smaller blocks come from malloc() and go back to it.
 constexpr size_t kCachedBlockBytesMin = 128 * 1024;
 // Kept at most, in all; the longest unused goes first. What was unused for ten seconds goes when
-// the cache is next used.
+// the next block is given back.
 constexpr size_t kCachedBytesMax = size_t{256} << 20;
 
 // Uninitialised memory, aligned to kBlockAlignment; null when there is none. Thread-safe.

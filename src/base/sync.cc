@@ -17,10 +17,14 @@ Status SyncPath(const std::string& path, int flags) {
   return OkStatus();
 }
 
-Status SyncDirectoryOf(const std::string& path) {
+std::string DirectoryOf(const std::string& path) {
   const size_t slash = path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash);
-  return SyncPath(directory.empty() ? "/" : directory, O_RDONLY | O_DIRECTORY);
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Status SyncDirectoryOf(const std::string& path) {
+  return SyncPath(DirectoryOf(path), O_RDONLY | O_DIRECTORY);
 }
 
 }  // namespace octoscale

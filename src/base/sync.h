@@ -11,6 +11,9 @@ namespace octoscale {
 // can't do it. Errors: IoError, NotFound.
 Status SyncPath(const std::string& path, int flags);
 
+// What is before the last '/' of a path: "/" for "/a", "." for "a".
+std::string DirectoryOf(const std::string& path);
+
 // Writes the names in the directory of `path` to the disk, so that a file that was renamed there
 // keeps its new name. Errors as above.
 Status SyncDirectoryOf(const std::string& path);

@@ -26,10 +26,7 @@ struct Tensor {
   std::shared_ptr<const AlignedBuffer<uint8_t>> pixels;
   size_t offset = 0;  // of the first frame, bytes
 
-  size_t frame_bytes() const {
-    return size_t{3} * static_cast<size_t>(size.width) * static_cast<size_t>(size.height) *
-           static_cast<size_t>(SampleBytes(type));
-  }
+  size_t frame_bytes() const { return FrameBytes(size, type); }
   size_t size_bytes() const { return frame_bytes() * static_cast<size_t>(frames); }
   std::span<const uint8_t> bytes() const { return {pixels->data() + offset, size_bytes()}; }
   // Frame `index` alone; shares the pixels.

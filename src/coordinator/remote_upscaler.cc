@@ -14,10 +14,8 @@ std::vector<Tensor> TensorsOf(const std::vector<Frame>& batch, const RequestLimi
   std::vector<Tensor> tensors;
   for (size_t first = 0; first < batch.size();) {
     const Frame& frame = batch[first];
-    const size_t frame_bytes = static_cast<size_t>(3 * frame.width()) *
-                               static_cast<size_t>(frame.height()) *
-                               static_cast<size_t>(SampleBytes(frame.sample_type()));
-    const auto most = static_cast<size_t>(limits.FramesThatFit(frame_bytes));
+    const auto most =
+        static_cast<size_t>(limits.FramesThatFit(FrameBytes(frame.size(), frame.sample_type())));
     size_t end = first + 1;
     while (end < batch.size() && end - first < most && batch[end].size() == frame.size() &&
            batch[end].sample_type() == frame.sample_type()) {

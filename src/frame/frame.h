@@ -23,6 +23,12 @@ struct FrameSize {
 // Largest width or height that any part of the program accepts, in pixels.
 constexpr int kFrameSideMax = 32768;
 
+// Bytes of the samples of one frame, without the padding of rows.
+constexpr size_t FrameBytes(FrameSize size, SampleType type) {
+  return size_t{3} * static_cast<size_t>(size.width) * static_cast<size_t>(size.height) *
+         static_cast<size_t>(SampleBytes(type));
+}
+
 // Three planes R, G, B of equal size, rows aligned to 64 bytes. Move-only; Clone() copies.
 // Not thread-safe for writing; any number of threads may read.
 class Frame {

@@ -404,17 +404,10 @@ Result<std::vector<JobStore::Published>> JobStore::PublishedResults() {
   }
 }
 
-Status JobStore::ForgetResult(const std::string& output) {
-  const std::lock_guard lock(mutex_);
-  return Statement(*this, "UPDATE clips SET published=0 WHERE output=? AND published=1")
-      .Bind(output)
-      .Run();
-}
-
-Status JobStore::ForgetRemoved(const std::string& output, int64_t now_s) {
+Status JobStore::ForgetResult(const std::string& output, int64_t removed_s) {
   const std::lock_guard lock(mutex_);
   return Statement(*this, "UPDATE clips SET published=0, removed=? WHERE output=? AND published=1")
-      .Bind(now_s)
+      .Bind(removed_s)
       .Bind(output)
       .Run();
 }

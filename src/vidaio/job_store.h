@@ -48,10 +48,9 @@ class JobStore {
     int64_t finished_s = 0;
   };
   Result<std::vector<Published>> PublishedResults();
-  // Nothing of ours is under this name any more (also before it is written anew).
-  Status ForgetResult(const std::string& output);
-  // The same, because the service removes it.
-  Status ForgetRemoved(const std::string& output, int64_t now_s);
+  // Nothing of ours is under this name any more (also before it is written anew). `removed_s`: Unix
+  // time when the service removes it; 0: it does not.
+  Status ForgetResult(const std::string& output, int64_t removed_s = 0);
   // Finished jobs that ended before then and have no published results left.
   Status RemoveJobs(int64_t finished_before_s);
 

@@ -54,9 +54,11 @@ TreeFacts MeasureTree(const std::string& path) {
 
 }  // namespace
 
-bool IsThere(const std::string& output, int64_t bytes) {
+bool IsThere(const std::string& output, int64_t bytes, int64_t* changed_s) {
   struct stat info = {};
-  return lstat(output.c_str(), &info) == 0 && S_ISREG(info.st_mode) && info.st_size == bytes;
+  if (lstat(output.c_str(), &info) != 0) return false;
+  if (changed_s != nullptr) *changed_s = info.st_mtime;
+  return S_ISREG(info.st_mode) && info.st_size == bytes;
 }
 
 Status ResultFiles::Publish(const std::string& finished, const std::string& output) {
@@ -84,15 +86,14 @@ void ResultFiles::FindResults(const ActiveFiles& active, std::vector<Candidate>*
   const auto results = store_.PublishedResults();
   if (!results.ok()) return;
   for (const JobStore::Published& result : *results) {
-    struct stat info = {};
-    if (!IsThere(result.output, result.bytes) || lstat(result.output.c_str(), &info) != 0) {
+    int64_t changed_s = 0;
+    if (!IsThere(result.output, result.bytes, &changed_s)) {
       static_cast<void>(store_.ForgetResult(result.output));
       continue;
     }
     const auto place = volume_.PlaceOutput(result.output);
     const bool used = !place.ok() || active.Contains(*place);
-    found->push_back(
-        {result.output, static_cast<uint64_t>(result.bytes), info.st_mtime, used, false});
+    found->push_back({result.output, static_cast<uint64_t>(result.bytes), changed_s, used, false});
   }
 }
 
@@ -103,7 +104,7 @@ bool ResultFiles::Remove(const Candidate& candidate, int64_t now_s) {
     return !error;
   }
   // Forgotten first: a crash between the two leaves a file, never a claim on somebody else's.
-  return store_.ForgetRemoved(candidate.path, now_s).ok() && unlink(candidate.path.c_str()) == 0;
+  return store_.ForgetResult(candidate.path, now_s).ok() && unlink(candidate.path.c_str()) == 0;
 }
 
 ResultFiles::Swept ResultFiles::Sweep(int64_t now_s, const std::function<ActiveFiles()>& active) {

@@ -15,8 +15,9 @@
 
 namespace octoscale {
 
-// Whether a local result is where it was put, and nobody replaced it since.
-bool IsThere(const std::string& output, int64_t bytes);
+// Whether a local result is where it was put, and nobody replaced it since. `changed_s`: gets the
+// Unix time of its last change, if given.
+bool IsThere(const std::string& output, int64_t bytes, int64_t* changed_s = nullptr);
 
 // Thread-safe.
 class ResultFiles {

@@ -20,9 +20,8 @@ double PixelsOf(const Ticket& ticket) {
 }
 
 uint64_t OutputBytesOf(const Ticket& ticket) {
-  uint64_t bytes = 0;
-  for (const Frame& frame : ticket.frames) bytes += OutputBytes(frame, ticket.key.scale);
-  return bytes;
+  const auto scale = static_cast<uint64_t>(ticket.key.scale);
+  return scale * scale * BytesOf(ticket.frames);
 }
 
 bool OneSize(const Ticket& ticket) {

@@ -30,10 +30,7 @@ http::Response JobHandler::EndWith(const http::Problem& problem) {
 
 void JobHandler::StartJob(std::vector<JobUnit> units) {
   uint64_t bytes = 0;
-  for (const JobUnit& unit : units) {
-    bytes += unit.side_bytes;
-    for (const Frame& frame : unit.frames) bytes += FrameBytes(frame);
-  }
+  for (const JobUnit& unit : units) bytes += unit.side_bytes + BytesOf(unit.frames);
   grant_->KeepBytes(bytes);
   UpscaleJob::Options options;
   options.key = key_;

@@ -30,8 +30,7 @@ UpscaleJob::UpscaleJob(Options options, BatchScheduler* scheduler, TaskPool* poo
 void UpscaleJob::Start(std::vector<JobUnit> units) {
   const std::lock_guard lock(mutex_);
   for (JobUnit& unit : units) {
-    uint64_t bytes = 0;
-    for (const Frame& frame : unit.frames) bytes += FrameBytes(frame);
+    const uint64_t bytes = BytesOf(unit.frames);
     units_.push_back({std::move(unit), bytes, false, {}});
   }
   SubmitMore();
@@ -121,8 +120,7 @@ void UpscaleJob::EncodeUnit(size_t index, std::vector<Frame> frames,
     if (ended_) return;
     encode = std::move(units_[index].input.encode);
   }
-  uint64_t raw_bytes = 0;
-  for (const Frame& frame : frames) raw_bytes += FrameBytes(frame);
+  const uint64_t raw_bytes = BytesOf(frames);
   Result<http::BodyPiece> piece =
       Guarded("encode the result", [&] { return encode(std::move(frames)); });
   const std::lock_guard lock(mutex_);

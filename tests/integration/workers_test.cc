@@ -21,6 +21,7 @@ using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 
 constexpr int kFrames = 300;
+const std::vector<std::string> kSegments = {"--segment-frames", "16"};
 
 // A clip, and the frames that the simulated engine makes of it when nothing goes wrong.
 class WorkersTest : public ::testing::Test {
@@ -67,6 +68,22 @@ class WorkersTest : public ::testing::Test {
       EXPECT_EQ(FrameHashes(Output()), *reference_);
     }
     return result;
+  }
+
+  // The frames of a run in kSegments that nothing happened to.
+  std::string HashesInSegments() const {
+    std::vector<std::string> plain = Spawn(1, 0);
+    plain.insert(plain.end(), kSegments.begin(), kSegments.end());
+    EXPECT_EQ(RunProgram(plain).exit_code, 0);
+    std::string hashes = FrameHashes(Output());
+    std::filesystem::remove(Output());
+    return hashes;
+  }
+  void WaitForSegments(int closed) const {
+    for (int tries = 0; tries < 20'000 && ClosedSegments() < closed; ++tries) {
+      ASSERT_FALSE(std::filesystem::exists(Output())) << "finished before anything was killed";
+      std::this_thread::sleep_for(milliseconds(5));
+    }
   }
 
   // Segments that the journal knows of.
@@ -207,23 +224,15 @@ TEST_F(WorkersTest, AWorkerMayJoinLate) {
 }
 
 TEST_F(WorkersTest, NobodyForLongerThanTheTimeoutStopsAndCanBeResumed) {
-  const std::vector<std::string> segments = {"--segment-frames", "16"};
-  std::vector<std::string> plain = Spawn(1, 0);
-  plain.insert(plain.end(), segments.begin(), segments.end());
-  ASSERT_EQ(RunProgram(plain).exit_code, 0);
-  const std::string expected = FrameHashes(Output());
-  std::filesystem::remove(Output());
+  const std::string expected = HashesInSegments();
 
   WorkerProcess worker(10);
   std::vector<std::string> command = Command({"--workers", worker.address()});
-  command.insert(command.end(), segments.begin(), segments.end());
+  command.insert(command.end(), kSegments.begin(), kSegments.end());
   std::vector<std::string> impatient = command;
   impatient.insert(impatient.end(), {"--worker-timeout", "1"});
   Program program(impatient);
-  for (int tries = 0; tries < 20'000 && ClosedSegments() < 2; ++tries) {
-    ASSERT_FALSE(std::filesystem::exists(Output())) << "finished before the worker was killed";
-    std::this_thread::sleep_for(milliseconds(5));
-  }
+  ASSERT_NO_FATAL_FAILURE(WaitForSegments(2));
   worker.KillAndWait();
   const ProgramResult result = program.Finish();
   EXPECT_EQ(result.exit_code, 1);
@@ -272,26 +281,18 @@ TEST_F(WorkersTest, LocalWorkersHaveLongerThanTheDeadline) {
 // Started, killed twice in the middle, and gone on with: the frames of a run that nothing happened
 // to, whoever computes them.
 TEST_F(WorkersTest, AKilledCommandGoesOnOverWorkers) {
-  const std::vector<std::string> segments = {"--segment-frames", "16"};
-  std::vector<std::string> plain = Spawn(1, 0);
-  plain.insert(plain.end(), segments.begin(), segments.end());
-  ASSERT_EQ(RunProgram(plain).exit_code, 0);
-  const std::string expected = FrameHashes(Output());
-  std::filesystem::remove(Output());
+  const std::string expected = HashesInSegments();
 
   std::vector<std::unique_ptr<WorkerProcess>> remote;
   for (int i = 0; i < 3; ++i) remote.push_back(std::make_unique<WorkerProcess>(10));
   for (const bool spawn : {true, false}) {
     std::vector<std::string> command =
         spawn ? Spawn(3, 10) : Command({"--workers", AddressList(remote)});
-    command.insert(command.end(), segments.begin(), segments.end());
+    command.insert(command.end(), kSegments.begin(), kSegments.end());
     command.push_back("--resume");
     for (int kill = 1; kill <= 2; ++kill) {
       Program program(command);
-      for (int tries = 0; tries < 20'000 && ClosedSegments() < 3 * kill; ++tries) {
-        ASSERT_FALSE(std::filesystem::exists(Output())) << "finished before it was killed";
-        std::this_thread::sleep_for(milliseconds(5));
-      }
+      ASSERT_NO_FATAL_FAILURE(WaitForSegments(3 * kill));
       const std::vector<pid_t> children = ChildrenOf(program.pid());
       EXPECT_EQ(children.size(), spawn ? 3u : 0u);
       program.Signal(SIGKILL);
