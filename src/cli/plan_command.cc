@@ -96,7 +96,10 @@ void PrintJson(const PlanFlags& flags, const ClipPlan& plan) {
                          {"measured_now", plan.measured_now},
                          {"path", plan.calibration_path}};
   Json costs = Json::object();
-  for (const auto& [preset, cost] : plan.facts.probe.encoder_costs) costs[preset] = Rounded(cost);
+  for (const EncoderCost& cost : plan.facts.probe.encoder_costs) {
+    costs[cost.preset] = {{"pixel", Rounded(cost.pixel)},
+                          {"begin_frames", Rounded(cost.begin_frames)}};
+  }
   json["clip"] = {{"decode_cpu_ns", Rounded(plan.facts.probe.decode_cpu * 1e9)},
                   {"encoder_costs", costs},
                   {"cpu_cost", Rounded(plan.facts.probe.cpu_cost)},

@@ -152,13 +152,13 @@ Status CalibrateEncoder(const EncoderOptions& options, const CancelToken& cancel
   plain.codec = options.codec;
   plain.preset = options.preset;
   plain.threads = options.threads;
-  std::vector<Frame> frames = SyntheticPictures(kEncoderSize, kEncoderFramesMax);
+  std::vector<Frame> frames = SyntheticPictures(kEncoderSize, kEncoderFramesMin);
   for (Frame& frame : frames) frame = Enlarged(frame, 2);
   OCTO_ASSIGN_OR_RETURN(const EncoderSpeed cost,
                         MeasureEncoder(frames, *source, plain, folder, cancel));
   calibration->encoders.push_back({options.codec, options.preset,
                                    Plausible(cost.speed, calibration->machine.threads),
-                                   cost.begin_cpu, cost.colour_cpu});
+                                   cost.open_cpu, cost.colour_cpu});
   *added = true;
   return OkStatus();
 }

@@ -1,5 +1,6 @@
 #include "planner/calibration.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/cpu.h"
@@ -62,15 +63,15 @@ std::optional<EngineRow> FindEngine(const Calibration& calibration, const Engine
   return below->pixels == above->pixels ? *below : Interpolate(*below, *above, pixels);
 }
 
-double EncoderCost(const ClipProbe& probe, const std::string& preset) {
-  double sum = 0;
-  for (const auto& [name, cost] : probe.encoder_costs) {
-    if (name == preset) return cost;
-    sum += std::log(cost);
+EncoderCost FindEncoderCost(const ClipProbe& probe, const std::string& preset) {
+  double pixels = 0, begins = 0;
+  for (const EncoderCost& cost : probe.encoder_costs) {
+    if (cost.preset == preset) return cost;
+    pixels += std::log(cost.pixel);
+    begins += cost.begin_frames;
   }
-  return probe.encoder_costs.empty()
-             ? 1
-             : std::exp(sum / static_cast<double>(probe.encoder_costs.size()));
+  const double count = std::max<double>(1, static_cast<double>(probe.encoder_costs.size()));
+  return {preset, std::exp(pixels / count), begins / count};
 }
 
 std::optional<EncoderRow> FindEncoder(const Calibration& calibration, const std::string& codec,

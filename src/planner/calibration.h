@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace octoscale {
@@ -49,15 +48,21 @@ struct EncoderRow {
   std::string codec;   // FFmpeg's name
   std::string preset;  // empty: the encoder's own
   PixelSpeed speed;
-  double begin_cpu = 0;   // once, for one pixel of a frame: a first frame costs more than the rest
+  double open_cpu = 0;    // once, seconds, whatever the frames' size
   double colour_cpu = 0;  // RGB to its pixel format, for one pixel
 };
 
-// One clip's own properties, from its first frames.
+// What a preset takes for a clip.
+struct EncoderCost {
+  std::string preset;
+  double pixel = 1;         // in relation to the calibration's pictures
+  double begin_frames = 0;  // the first frames cost more, by so many of the later ones
+};
+
+// One clip's own properties, from some of its frames.
 struct ClipProbe {
-  double decode_cpu = 0;  // seconds for one pixel of the input: decoding and RGB
-  // Of an encoded pixel, in relation to the calibration's picture, for some presets.
-  std::vector<std::pair<std::string, double>> encoder_costs;
+  double decode_cpu = 0;                   // seconds for one pixel of the input: decoding and RGB
+  std::vector<EncoderCost> encoder_costs;  // for some presets
   // The engine's processor time for a pixel now, in relation to the calibration's: the machine's
   // clock and its neighbours change it.
   double cpu_cost = 1;
@@ -69,8 +74,8 @@ struct ClipProbe {
   double batches_abreast = 1;  // batches that it computes side by side
 };
 
-// Of this preset; where it was not measured, the geometric mean of those that were, or 1.
-double EncoderCost(const ClipProbe& probe, const std::string& preset);
+// Where it was not measured, the means of those that were.
+EncoderCost FindEncoderCost(const ClipProbe& probe, const std::string& preset);
 
 struct Calibration {
   MachineFacts machine;

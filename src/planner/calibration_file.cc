@@ -17,8 +17,9 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-// Format 2 had no threads in the engine's rows, and was measured with smaller batches.
-constexpr int kFormat = 3;
+// Format 2 had no threads in the engine's rows, format 3 the beginning of an encoder's pictures
+// where this has its opening.
+constexpr int kFormat = 4;
 
 Json SpeedJson(const PixelSpeed& speed) {
   return {{"cpu_ns", speed.cpu * 1e9}, {"wall_ns", speed.wall * 1e9}};
@@ -53,7 +54,7 @@ EncoderRow ParseEncoder(const Json& json) {
   row.codec = json.at("codec").get<std::string>();
   row.preset = json.at("preset").get<std::string>();
   row.speed = ParseSpeed(json);
-  row.begin_cpu = Positive(json, "begin_cpu_ns") / 1e9;
+  row.open_cpu = Positive(json, "open_cpu_s");
   row.colour_cpu = Positive(json, "colour_cpu_ns") / 1e9;
   return row;
 }
@@ -79,7 +80,7 @@ std::string CalibrationJson(const Calibration& calibration) {
   for (const EncoderRow& row : calibration.encoders) {
     Json json = {{"codec", row.codec}, {"preset", row.preset}};
     json.update(SpeedJson(row.speed));
-    json["begin_cpu_ns"] = row.begin_cpu * 1e9;
+    json["open_cpu_s"] = row.open_cpu;
     json["colour_cpu_ns"] = row.colour_cpu * 1e9;
     encoders.push_back(std::move(json));
   }

@@ -23,8 +23,8 @@ Calibration Sample() {
                          {{"net", 2, "auto", 0}, "int16", 1'000'000, {6e-6, 2e-6}, 0.5},
                          {{"net", 4, "auto", 0}, "int16", 10'000, {9e-6, 3e-6}, 0.5},
                          {{"net", 2, "auto", 1}, "int16", 1'000, {4e-6, 4e-6}, 0.5}};
-  calibration.encoders = {{"libx265", "medium", {8e-8, 2e-8}, 3e-7, 1e-9},
-                          {"libx265", "ultrafast", {2e-8, 1e-8}, 1e-7, 1e-9}};
+  calibration.encoders = {{"libx265", "medium", {8e-8, 2e-8}, 0.1, 1e-9},
+                          {"libx265", "ultrafast", {2e-8, 1e-8}, 0.05, 1e-9}};
   return calibration;
 }
 
@@ -47,12 +47,15 @@ TEST(CalibrationTest, EncodersByCodecAndPreset) {
   EXPECT_FALSE(FindEncoder(Sample(), "libsvtav1", "medium"));
 }
 
-TEST(CalibrationTest, CostOfAnUnmeasuredPresetIsTheGeometricMean) {
+TEST(CalibrationTest, CostOfAnUnmeasuredPresetIsTheMean) {
   ClipProbe probe;
-  EXPECT_DOUBLE_EQ(EncoderCost(probe, "fast"), 1);
-  probe.encoder_costs = {{"medium", 0.5}, {"ultrafast", 2}};
-  EXPECT_DOUBLE_EQ(EncoderCost(probe, "medium"), 0.5);
-  EXPECT_DOUBLE_EQ(EncoderCost(probe, "fast"), 1);
+  EXPECT_DOUBLE_EQ(FindEncoderCost(probe, "fast").pixel, 1);
+  EXPECT_DOUBLE_EQ(FindEncoderCost(probe, "fast").begin_frames, 0);
+  probe.encoder_costs = {{"medium", 0.5, 10}, {"ultrafast", 2, 4}};
+  EXPECT_DOUBLE_EQ(FindEncoderCost(probe, "medium").pixel, 0.5);
+  EXPECT_DOUBLE_EQ(FindEncoderCost(probe, "medium").begin_frames, 10);
+  EXPECT_DOUBLE_EQ(FindEncoderCost(probe, "fast").pixel, 1);
+  EXPECT_DOUBLE_EQ(FindEncoderCost(probe, "fast").begin_frames, 7);
 }
 
 TEST(CalibrationTest, WhatMakesItStaleIsNamed) {
@@ -96,8 +99,8 @@ TEST(CalibrationFileTest, DamageIsAnErrorAndNeverACrash) {
   }
   // What an older octoscale kept is measured again.
   std::string older = good;
-  older.replace(older.find("\"format\": 3"), 11, "\"format\": 2");
-  EXPECT_THAT(ParseCalibration(older).status().message(), HasSubstr("another format than 3"));
+  older.replace(older.find("\"format\": 4"), 11, "\"format\": 3");
+  EXPECT_THAT(ParseCalibration(older).status().message(), HasSubstr("another format than 4"));
   std::string negative = good;
   const size_t at = negative.find("\"cpu_ns\": ");
   ASSERT_NE(at, std::string::npos);

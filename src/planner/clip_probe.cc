@@ -1,18 +1,17 @@
 #include "planner/clip_probe.h"
 
 #include <algorithm>
-#include <cstring>
-#include <iterator>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <span>
 #include <utility>
 
 #include "base/temporary_folder.h"
 #include "planner/calibrate.h"
 #include "planner/encoder_speed.h"
+#include "planner/engine_probe.h"
 #include "planner/enlarge.h"
+#include "planner/mosaic.h"
 #include "planner/stopwatch.h"
 #include "planner/upscaler_speed.h"
 #include "video/colour.h"
@@ -22,56 +21,20 @@ namespace {
 
 // Decoded frames: as many as the encoder's probe can use, in about a second. Where the network
 // makes fewer than kFilmFrames of them the others are enlarged without it.
-constexpr size_t kProbeFrames = kEncoderFramesMax;
+constexpr size_t kProbeFrames = kEncoderFramesMin;
 constexpr size_t kFilmFrames = 16;
 constexpr double kDecodeSeconds = 1;
 constexpr double kDecodeSecondsMax = 2;  // with fewer than kFilmFrames
-constexpr size_t kWholesMax = 16;        // for the local engine: two batches
-constexpr FrameSize kTileX2{128, 80};
-constexpr FrameSize kTileX4{64, 48};
+constexpr size_t kWholesMax = 16;        // for the local engine
+// Upscaled, they begin and end where the encoders' blocks of 64 pixels do.
+constexpr FrameSize kTileX2{96, 64};
+constexpr FrameSize kTileX4{48, 32};
 // Whole frames for the network, or as much of one as this.
 constexpr FrameSize kEngineSize{1920, 1080};
-constexpr double kEngineSeconds = 1;
-constexpr double kEngineSecondsMax = 3;  // where even a frame for each thread takes longer
 // The first frames of a clip may be black: the probe begins after this share of it.
 constexpr double kStart = 0.4;
 // Decoded frames that are kept whole for an upscaler elsewhere.
 constexpr size_t kWholeBytesMax = size_t{512} << 20;
-
-void CopyPart(const Frame& from, int left, int top, FrameSize size, int to_left, int to_top,
-              Frame* to) {
-  const int bytes = SampleBytes(from.sample_type());
-  for (int plane = 0; plane < Frame::kPlanes; ++plane) {
-    for (int y = 0; y < size.height; ++y) {
-      std::memcpy(to->row(plane, to_top + y) + to_left * bytes,
-                  from.row(plane, top + y) + left * bytes, static_cast<size_t>(size.width) * bytes);
-    }
-  }
-}
-
-Frame Middle(const Frame& frame, FrameSize most) {
-  const FrameSize size{std::min(most.width, frame.width()), std::min(most.height, frame.height())};
-  Frame middle(size, frame.sample_type());
-  CopyPart(frame, (frame.width() - size.width) / 2, (frame.height() - size.height) / 2, size, 0, 0,
-           &middle);
-  return middle;
-}
-
-// Three by three tiles from all over the frame: what is hard to encode is seldom spread evenly.
-Frame Mosaic(const Frame& frame, FrameSize tile) {
-  constexpr int kTiles = 3;
-  const FrameSize size{tile.width * kTiles, tile.height * kTiles};
-  if (frame.width() <= size.width || frame.height() <= size.height) return Middle(frame, size);
-  Frame mosaic(size, frame.sample_type());
-  for (int row = 0; row < kTiles; ++row) {
-    for (int column = 0; column < kTiles; ++column) {
-      CopyPart(frame, (frame.width() - tile.width) * column / (kTiles - 1),
-               (frame.height() - tile.height) * row / (kTiles - 1), tile, tile.width * column,
-               tile.height * row, &mosaic);
-    }
-  }
-  return mosaic;
-}
 
 FrameSize TileFor(const ProbeRequest& request) {
   return request.model.engine.scale > 2 ? kTileX4 : kTileX2;
@@ -121,80 +84,6 @@ Result<DecodedPieces> DecodePieces(const ProbeRequest& request, const CancelToke
   return decoded;
 }
 
-// As many of the frames as the probe has time for, at least two.
-std::span<const Frame> Fitting(const std::vector<Frame>& frames, double seconds_per_pixel) {
-  const double each = seconds_per_pixel * PixelsOf(frames[0].size());
-  const auto fitting = static_cast<size_t>(kEngineSeconds / each);
-  return std::span(frames).first(std::min(frames.size(), std::max<size_t>(2, fitting)));
-}
-
-// Whole frames for two samples of equal size, or one where there is no time for a second, or none.
-// A sample has a frame for each thread where possible, as the clip's batches have: threads that
-// share a frame wait for each other.
-std::span<const Frame> WholeFrames(const std::vector<Frame>& frames, double seconds_per_pixel,
-                                   const EngineOptions& engine, size_t* sample) {
-  const double each = seconds_per_pixel * PixelsOf(frames[0].size());
-  const auto batch = static_cast<size_t>(engine.batch_size);
-  const size_t least = std::min(static_cast<size_t>(engine.threads), batch);
-  const auto fitting = static_cast<size_t>(kEngineSeconds / 2 / each);
-  const auto most = static_cast<size_t>(kEngineSecondsMax / each);
-  *sample = std::min({std::clamp(fitting, least, batch), most, frames.size()});
-  const bool twice = 2 * *sample <= std::min(most, frames.size());
-  return std::span(frames).first(twice ? 2 * *sample : *sample);
-}
-
-// Sets what the engine's speed says about the moment. The processor time is that of the best
-// sample, as a worse one may have been disturbed for an instant; the share of the cores is that of
-// all.
-Result<std::vector<Frame>> TimeEngine(Engine& engine, std::span<const Frame> frames, size_t sample,
-                                      const PixelSpeed& calibrated, const CancelToken& cancel,
-                                      ClipProbe* probe) {
-  std::vector<Frame> all;
-  Times total;
-  for (size_t first = 0; first < frames.size(); first += sample) {
-    const std::span<const Frame> part =
-        frames.subspan(first, std::min(sample, frames.size() - first));
-    const Times start = Now();
-    OCTO_ASSIGN_OR_RETURN(std::vector<Frame> upscaled, engine.PredictBatch(part, cancel));
-    const Times took = Now() - start;
-    const double pixels = static_cast<double>(part.size()) * PixelsOf(part[0].size());
-    const double cost = took.cpu / pixels / calibrated.cpu;
-    probe->cpu_cost = first == 0 ? cost : std::min(probe->cpu_cost, cost);
-    total.cpu += took.cpu;
-    total.wall += took.wall;
-    std::move(upscaled.begin(), upscaled.end(), std::back_inserter(all));
-  }
-  probe->core_share = std::min(1.0, total.cpu / total.wall * calibrated.wall / calibrated.cpu);
-  return all;
-}
-
-// The local engine, on pieces for the encoder, which come back, and on whole frames.
-Result<std::vector<Frame>> ProbeEngine(const ProbeRequest& request, const DecodedPieces& decoded,
-                                       const Calibration& calibration, const CancelToken& cancel,
-                                       ClipProbe* probe) {
-  const auto row_of = [&](const Frame& frame) {
-    return FindEngine(calibration, KeyOf(request.model), PixelsOf(frame.size()));
-  };
-  const auto mosaic_row = row_of(decoded.mosaics[0]), whole_row = row_of(decoded.wholes[0]);
-  if (!mosaic_row || !whole_row) return Internal("the probe's model isn't calibrated");
-  OCTO_ASSIGN_OR_RETURN(const std::unique_ptr<EngineUpscaler> upscaler,
-                        CreateModelUpscaler(request.model));
-  // The slower the network, the fewer frames; without two of them nothing moves.
-  Engine& engine = upscaler->engine();
-  const std::span<const Frame> mosaics = Fitting(decoded.mosaics, mosaic_row->speed.wall);
-  OCTO_ASSIGN_OR_RETURN(
-      std::vector<Frame> upscaled,
-      TimeEngine(engine, mosaics, (mosaics.size() + 1) / 2, mosaic_row->speed, cancel, probe));
-  size_t sample = 0;
-  const std::span<const Frame> wholes =
-      WholeFrames(decoded.wholes, whole_row->speed.wall, engine.options(), &sample);
-  if (!wholes.empty()) {
-    OCTO_RETURN_IF_ERROR(
-        TimeEngine(engine, wholes, sample, whole_row->speed, cancel, probe).status());
-  }
-  return upscaled;
-}
-
 // An upscaler elsewhere, on whole frames; pieces of what it makes come back for the encoder.
 Result<std::vector<Frame>> ProbeUpscaler(const ProbeRequest& request, const DecodedPieces& decoded,
                                          const Calibration& calibration, const CancelToken& cancel,
@@ -225,24 +114,21 @@ Result<std::vector<Frame>> ProbeUpscaler(const ProbeRequest& request, const Deco
   return pieces;
 }
 
-Status ProbeEncoder(const ProbeRequest& request, const DecodedPieces& decoded,
-                    const std::vector<Frame>& film, const Calibration& calibration,
-                    const CancelToken& cancel, ClipProbe* probe) {
+Result<EncoderCost> ProbeEncoder(const ProbeRequest& request, const std::string& preset,
+                                 const DecodedPieces& decoded, const std::vector<Frame>& film,
+                                 const Calibration& calibration, const CancelToken& cancel) {
   EncoderOptions encoder = request.encoder;
+  encoder.preset = preset;
   const double share =
       PixelsOf(decoded.mosaics[0].size()) / PixelsOf(decoded.reader->info().video.size);
   encoder.rate_cap =
       static_cast<int64_t>(static_cast<double>(encoder.rate_cap) * std::min(1.0, share));
+  const auto row = FindEncoder(calibration, encoder.codec, preset);
+  if (!row) return Internal("the probe's encoder preset '" + preset + "' isn't calibrated");
   OCTO_ASSIGN_OR_RETURN(const TemporaryFolder folder, TemporaryFolder::Create());
-  for (const std::string& preset : request.presets) {
-    encoder.preset = preset;
-    const auto row = FindEncoder(calibration, encoder.codec, preset);
-    if (!row) return Internal("the probe's encoder preset '" + preset + "' isn't calibrated");
-    OCTO_ASSIGN_OR_RETURN(const EncoderSpeed cost,
-                          MeasureEncoder(film, *decoded.reader, encoder, folder, cancel));
-    probe->encoder_costs.emplace_back(preset, cost.speed.cpu / row->speed.cpu);
-  }
-  return OkStatus();
+  OCTO_ASSIGN_OR_RETURN(const EncoderSpeed now,
+                        MeasureEncoder(film, *decoded.reader, encoder, folder, cancel));
+  return EncoderCost{preset, now.speed.cpu / row->speed.cpu, now.begin_frames};
 }
 
 }  // namespace
@@ -252,14 +138,27 @@ Result<ClipProbe> ProbeClip(const ProbeRequest& request, const Calibration& cali
   OCTO_ASSIGN_OR_RETURN(const DecodedPieces decoded, DecodePieces(request, cancel));
   ClipProbe probe;
   probe.decode_cpu = decoded.cpu_per_pixel;
-  OCTO_ASSIGN_OR_RETURN(std::vector<Frame> film,
-                        request.upscaler == nullptr
-                            ? ProbeEngine(request, decoded, calibration, cancel, &probe)
-                            : ProbeUpscaler(request, decoded, calibration, cancel, &probe));
+  std::optional<EngineProbe> engine;
+  std::vector<Frame> film;
+  if (request.upscaler == nullptr) {
+    OCTO_ASSIGN_OR_RETURN(engine, EngineProbe::Create(request.model, calibration));
+    OCTO_ASSIGN_OR_RETURN(film, engine->Upscale(decoded.mosaics, cancel));
+  } else {
+    OCTO_ASSIGN_OR_RETURN(film, ProbeUpscaler(request, decoded, calibration, cancel, &probe));
+  }
   for (size_t i = film.size(); i < std::min(kFilmFrames, decoded.mosaics.size()); ++i) {
     film.push_back(Enlarged(decoded.mosaics[i], request.model.engine.scale));
   }
-  OCTO_RETURN_IF_ERROR(ProbeEncoder(request, decoded, film, calibration, cancel, &probe));
+  // The engine's samples lie between the encoder's: where the machine's speed changes from second
+  // to second, several moments say more than one.
+  if (engine) OCTO_RETURN_IF_ERROR(engine->Sample(decoded.wholes, cancel));
+  for (const std::string& preset : request.presets) {
+    OCTO_ASSIGN_OR_RETURN(EncoderCost cost,
+                          ProbeEncoder(request, preset, decoded, film, calibration, cancel));
+    probe.encoder_costs.push_back(std::move(cost));
+    if (engine) OCTO_RETURN_IF_ERROR(engine->Sample(decoded.wholes, cancel));
+  }
+  if (engine) engine->Finish(&probe);
   return probe;
 }
 

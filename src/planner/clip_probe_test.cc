@@ -15,8 +15,10 @@
 namespace octoscale {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::Field;
 using ::testing::Gt;
-using ::testing::Pair;
 
 // An upscaler without weights that says which frames it was given.
 class PlainUpscaler : public FrameUpscaler {
@@ -77,8 +79,11 @@ TEST_F(ClipProbeTest, AnUpscalerElsewhereIsMeasuredOnWholeFrames) {
     EXPECT_GT(probe->engine->speed.wall, 0);
     EXPECT_EQ(probe->engine->start_seconds, 0);
     EXPECT_GT(probe->decode_cpu, 0);
-    EXPECT_THAT(probe->encoder_costs,
-                ::testing::ElementsAre(Pair("superfast", Gt(0)), Pair("ultrafast", Gt(0))));
+    EXPECT_THAT(
+        probe->encoder_costs,
+        ElementsAre(
+            AllOf(Field(&EncoderCost::preset, "superfast"), Field(&EncoderCost::pixel, Gt(0))),
+            AllOf(Field(&EncoderCost::preset, "ultrafast"), Field(&EncoderCost::pixel, Gt(0)))));
     EXPECT_EQ(probe->cpu_cost, 1);
     EXPECT_EQ(probe->core_share, 1);
   }

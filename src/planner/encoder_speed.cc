@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/process_usage.h"
+#include "frame/synthetic_picture.h"
 #include "planner/stopwatch.h"
 #include "video/colour.h"
 
@@ -14,10 +15,11 @@ namespace {
 
 // The short run is as long as it takes until an encoder's look-ahead does most of its work.
 constexpr size_t kFramesFew = 8;
-constexpr size_t kFramesMany = kEncoderFramesMax;
-constexpr double kBeginMin = 1e-12;  // seconds for one pixel: nothing, but a positive number
-// Frames' worth. More is the opening of the encoder, which doesn't grow with the picture.
-constexpr double kBeginFramesMax = 4;
+// A longer run that was over sooner is done again, with more frames.
+constexpr double kSecondsMin = 0.4;
+constexpr size_t kFramesMax = 4 * kEncoderFramesMin;
+constexpr double kCpuMin = 1e-12;  // nothing, but a positive number
+constexpr FrameSize kTiny{64, 64};
 
 struct EncodeTimes {
   Times encoder;
@@ -67,21 +69,33 @@ Result<EncodeTimes> Encode(std::span<const Frame> frames, size_t count, const Vi
 Result<EncoderSpeed> MeasureEncoder(std::span<const Frame> frames, const VideoReader& source,
                                     const EncoderOptions& options, const TemporaryFolder& folder,
                                     const CancelToken& cancel) {
-  OCTO_ASSIGN_OR_RETURN(const EncodeTimes few,
-                        Encode(frames, kFramesFew, source, options, folder, cancel));
-  OCTO_ASSIGN_OR_RETURN(const EncodeTimes many,
-                        Encode(frames, kFramesMany, source, options, folder, cancel));
+  const auto encode = [&](std::span<const Frame> film, size_t count) {
+    return Encode(film, count, source, options, folder, cancel);
+  };
+  const Frame tiny = SyntheticPicture(kTiny, 0);
+  OCTO_ASSIGN_OR_RETURN(const EncodeTimes open, encode({&tiny, 1}, 1));
+  OCTO_ASSIGN_OR_RETURN(const EncodeTimes few, encode(frames, kFramesFew));
+  size_t count = kEncoderFramesMin;
+  OCTO_ASSIGN_OR_RETURN(EncodeTimes many, encode(frames, count));
+  if (const double wall = many.encoder.wall; wall < kSecondsMin) {
+    const double fitting = static_cast<double>(count) * kSecondsMin / std::max(wall, 1e-3);
+    count = std::min(kFramesMax, static_cast<size_t>(fitting));
+    OCTO_ASSIGN_OR_RETURN(many, encode(frames, count));
+  }
   const double pixels = PixelsOf(frames[0].size());
-  const double total = kFramesMany * pixels;
-  const double more = (kFramesMany - kFramesFew) * pixels;
+  const double total = static_cast<double>(count) * pixels;
+  const double more = static_cast<double>(count - kFramesFew) * pixels;
   Times difference = many.encoder - few.encoder;
   // A machine that stumbled in the short run.
   if (difference.cpu <= 0) difference.cpu = many.encoder.cpu * more / total;
   if (difference.wall <= 0) difference.wall = many.encoder.wall * more / total;
-  const PixelSpeed speed{difference.cpu / more, difference.wall / more};
-  const double begin = few.encoder.cpu / pixels - kFramesFew * speed.cpu;
-  return EncoderSpeed{speed, std::clamp(begin, kBeginMin, kBeginFramesMax * speed.cpu),
-                      many.colour_cpu / total};
+  EncoderSpeed speed;
+  speed.speed = {difference.cpu / more, difference.wall / more};
+  speed.open_cpu = std::max(kCpuMin, open.encoder.cpu);
+  const double begin = (few.encoder.cpu - open.encoder.cpu) / pixels - kFramesFew * speed.speed.cpu;
+  speed.begin_frames = std::max(0.0, begin / speed.speed.cpu);
+  speed.colour_cpu = many.colour_cpu / total;
+  return speed;
 }
 
 }  // namespace octoscale

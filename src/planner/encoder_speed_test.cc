@@ -33,17 +33,18 @@ TEST(EncoderSpeedTest, NothingOfTheClipButItsPicturesIsEncodedAndWritten) {
   EncoderOptions encoder;
   encoder.codec = "libx264";
   encoder.preset = "ultrafast";
-  for (const size_t count : {size_t{1}, size_t{3}, kEncoderFramesMax}) {
+  for (const size_t count : {size_t{1}, size_t{3}, kEncoderFramesMin}) {
     const auto speed = MeasureEncoder(Pictures(count), **source, encoder, *folder, {});
     ASSERT_TRUE(speed.ok()) << speed.status().message();
     EXPECT_GT(speed->speed.cpu, 0);
     EXPECT_GT(speed->speed.wall, 0);
-    EXPECT_GT(speed->begin_cpu, 0);
+    EXPECT_GT(speed->open_cpu, 0);
+    EXPECT_GE(speed->begin_frames, 0);
     EXPECT_GT(speed->colour_cpu, 0);
   }
   const std::string encoded = (folder->path() / "encoded.mkv").string();
   EXPECT_EQ(Ffprobe(encoded, "-show_entries stream=codec_type"), "codec_type=video");
-  EXPECT_EQ(FrameEntries(encoded, "pts").size(), kEncoderFramesMax);
+  EXPECT_GE(FrameEntries(encoded, "pts").size(), kEncoderFramesMin);
 }
 
 TEST(EnlargedTest, PixelsStayWhereTheyWereAndThoseBetweenAreBetween) {

@@ -91,8 +91,9 @@ std::optional<Forecast> ForecastClip(const Calibration& calibration, const ClipF
   forecast.start_seconds = (engine->start_seconds + kFilesSeconds) * probe.cpu_cost / share;
   forecast.engine_wall = frames * pixels_in * engine->speed.wall * probe.cpu_cost / share;
   forecast.engine_cpu = frames * pixels_in * engine->speed.cpu * probe.cpu_cost;
-  forecast.encoder_cpu = pixels_out * (frames * encoder->speed.cpu + encoder->begin_cpu) *
-                         EncoderCost(probe, choice.preset);
+  const EncoderCost cost = FindEncoderCost(probe, choice.preset);
+  forecast.encoder_cpu = encoder->open_cpu + pixels_out * (frames + cost.begin_frames) *
+                                                 encoder->speed.cpu * cost.pixel;
   // Its beginning is taken to be as parallel as the rest.
   forecast.encoder_wall = forecast.encoder_cpu / share * (encoder->speed.wall / encoder->speed.cpu);
   forecast.other_cpu =

@@ -52,7 +52,7 @@ TEST(ForecastTest, OnManyCoresTheSlowestPartSetsThePace) {
 
 TEST(ForecastTest, TheProbeCorrectsTheCalibration) {
   ClipFacts facts = Facts();
-  facts.probe.encoder_costs = {{"slow", 0.5}};
+  facts.probe.encoder_costs = {{"slow", 0.5, 0}};
   EXPECT_NEAR(ForecastClip(TwoCores(), facts, kSlow)->seconds, 0.5 + (20 + 4) / 2.0, 1e-3);
   facts.probe.encoder_costs.clear();
   facts.probe.core_share = 0.5;  // half of the machine is busy with something else
@@ -98,11 +98,14 @@ TEST(ForecastTest, TheEncoderWaitsForTheFirstOfManyBatchesAbreast) {
 
 TEST(ForecastTest, ShortClipsPayForTheEncodersBeginning) {
   Calibration calibration = TwoCores();
-  calibration.encoders[0].begin_cpu = 1e-2;  // 400 s for 40'000 pixels
-  EXPECT_NEAR(ForecastClip(calibration, Facts(), kSlow)->encoder_cpu, 8 + 400, 1e-6);
+  calibration.encoders[0].open_cpu = 4;  // whatever the size of the frames
+  ClipFacts facts = Facts();
+  facts.probe.encoder_costs = {{"slow", 2, 25}};  // 25 of 100 frames
+  EXPECT_NEAR(ForecastClip(calibration, facts, kSlow)->encoder_cpu, 4 + 2 * 8 * 1.25, 1e-6);
   // Where the encoder sets the pace, too.
   calibration.machine.threads = 1000;
-  EXPECT_NEAR(ForecastClip(calibration, Facts(), kSlow)->seconds, 0.5 + 204 + 10 * 0.08, 1e-3);
+  calibration.encoders[0].open_cpu = 400;
+  EXPECT_NEAR(ForecastClip(calibration, facts, kSlow)->seconds, 0.5 + 210 + 10 * 0.08, 1e-3);
 }
 
 TEST(ForecastTest, AnEncoderWithALongLookAheadHardlyOverlapsWithAShortClip) {
