@@ -13,6 +13,7 @@
 
 #include "base/file_sequence.h"
 #include "image/image.h"
+#include "image/picture_kind.h"
 #include "video/video_writer.h"
 
 namespace octoscale {
@@ -35,19 +36,6 @@ std::string LowerExtension(const fs::path& path) {
 
 bool IsVideoName(const fs::path& path) {
   return std::ranges::find(kVideoExtensions, LowerExtension(path)) != kVideoExtensions.end();
-}
-
-// The chunk that makes a PNG an animation comes before its pixels.
-bool IsAnimatedPng(std::string_view head) {
-  const size_t animation = head.find("acTL");
-  return animation != std::string_view::npos && animation < head.find("IDAT");
-}
-
-// The extended header comes first and has a bit for it.
-bool IsAnimatedWebp(std::string_view head) {
-  constexpr size_t kFlags = 20;
-  constexpr char kAnimation = 2;
-  return head.size() > kFlags && head.substr(12, 4) == "VP8X" && (head[kFlags] & kAnimation) != 0;
 }
 
 bool CanHold(const std::string& container, const std::string& encoder) {
@@ -98,17 +86,12 @@ Result<MediaKind> KindOfFile(const std::string& path) {
   if (status.type() != fs::file_type::regular) {
     return InvalidArgument(path + ": neither a file nor a folder");
   }
-  constexpr size_t kHeadBytes = 64 << 10;
-  std::string head(kHeadBytes, '\0');
+  std::string head(kPictureHeadBytes, '\0');
   std::ifstream file(path, std::ios::binary);
   if (!file) return ErrnoStatus(errno, path);
   file.read(head.data(), static_cast<std::streamsize>(head.size()));
   head.resize(static_cast<size_t>(file.gcount()));
-  const bool png = head.starts_with("\x89PNG");
-  const bool jpeg = head.starts_with("\xFF\xD8\xFF");
-  const bool webp = head.starts_with("RIFF") && head.find("WEBP") == 8;
-  const bool still = jpeg || (png && !IsAnimatedPng(head)) || (webp && !IsAnimatedWebp(head));
-  return still ? MediaKind::kPicture : MediaKind::kVideo;
+  return IsStillPicture(head) ? MediaKind::kPicture : MediaKind::kVideo;
 }
 
 Result<std::vector<ListedFile>> ListFiles(const std::vector<std::string>& inputs,

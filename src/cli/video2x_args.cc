@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "cli/video2x_options.h"
+#include "cli/video_flags.h"
 #include "models/manifest.h"
 
 namespace octoscale {
@@ -188,13 +189,7 @@ Status ResolveEncoder(const Values& values, Video2xArgs* args) {
   constexpr int kThreadsMax = 1024;
   OCTO_RETURN_IF_ERROR(values.Number("thread-count", 0, kThreadsMax, &encoder.threads));
   OCTO_RETURN_IF_ERROR(values.Number("delay", 0, kIntMax, &encoder.delay));
-  for (const std::string& pair : values.All("extra-encoder-option")) {
-    const size_t equals = pair.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      return InvalidArgument("-e '" + pair + "' is not KEY=VALUE");
-    }
-    encoder.extra.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
-  }
+  OCTO_ASSIGN_OR_RETURN(encoder.extra, ParseEncoderPairs(values.All("extra-encoder-option")));
   KeepEncoderQuality(&encoder);
   return OkStatus();
 }

@@ -132,14 +132,21 @@ Result<PipelineOptions> ResolveVideoFlags(const VideoFlags& flags) {
     OCTO_ASSIGN_OR_RETURN(options.reader.sequence_rate, ParseRate("--rate", flags.rate));
   }
   OCTO_ASSIGN_OR_RETURN(options.reader.deinterlace, ParseDeinterlace(flags.deinterlace));
-  for (const std::string& pair : flags.extra) {
+  OCTO_ASSIGN_OR_RETURN(options.writer.encoder.extra, ParseEncoderPairs(flags.extra));
+  return options;
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> ParseEncoderPairs(
+    const std::vector<std::string>& pairs) {
+  std::vector<std::pair<std::string, std::string>> parsed;
+  for (const std::string& pair : pairs) {
     const size_t equals = pair.find('=');
     if (equals == std::string::npos || equals == 0) {
       return InvalidArgument("-e '" + pair + "' is not KEY=VALUE");
     }
-    options.writer.encoder.extra.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
+    parsed.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
   }
-  return options;
+  return parsed;
 }
 
 }  // namespace octoscale

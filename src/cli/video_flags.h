@@ -29,6 +29,10 @@ void AddVideoFlags(CLI::App& command, VideoFlags& flags);
 // The parsed options. Errors: InvalidArgument.
 Result<PipelineOptions> ResolveVideoFlags(const VideoFlags& flags);
 
+// -e KEY=VALUE. InvalidArgument: a key is missing.
+Result<std::vector<std::pair<std::string, std::string>>> ParseEncoderPairs(
+    const std::vector<std::string>& pairs);
+
 // "24", "23.976", "24000/1001" as a fraction. InvalidArgument, naming `option`.
 Result<Rational> ParseRate(const std::string& option, const std::string& text);
 

@@ -3,8 +3,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <functional>
 #include <future>
 #include <thread>
@@ -57,6 +61,37 @@ std::vector<Frame> Batch(int first, int count) {
   for (int i = 0; i < count; ++i) batch.push_back(TestFrame(first + i));
   return batch;
 }
+
+// Takes connections and closes them.
+class HangUpServer {
+ public:
+  HangUpServer() {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    auto* const plain = reinterpret_cast<sockaddr*>(&address);
+    if (bind(listener_, plain, size) != 0 || listen(listener_, 8) != 0 ||
+        getsockname(listener_, plain, &size) != 0) {
+      std::abort();
+    }
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] {
+      for (int taken; (taken = accept(listener_, nullptr, nullptr)) >= 0;) close(taken);
+    });
+  }
+  ~HangUpServer() {
+    shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    close(listener_);
+  }
+  int port() const { return port_; }
+
+ private:
+  const int listener_ = socket(AF_INET, SOCK_STREAM, 0);
+  int port_ = 0;
+  std::thread thread_;
+};
 
 // Several workers, and what the coordinator says about them.
 class RemoteUpscalerTest : public testing::Test {
@@ -333,11 +368,19 @@ TEST_F(RemoteUpscalerTest, WorkersThatCannotBeUsedAreNamedWithTheReason) {
   }
 }
 
+TEST_F(RemoteUpscalerTest, HttpsToAWorkerWithoutTlsIsRefusedAtOnce) {
+  FakeWorker& plain = Add();
+  urls_[0] = "https://" + plain.url().substr(7);
+  const Status status = Connect();
+  EXPECT_EQ(status.code(), StatusCode::kUnsupported);
+  EXPECT_THAT(status.message(), HasSubstr("it answers without TLS; write http:// for https://"));
+}
+
 // A worker over its connection cap, or one that restarts: it may be well a moment later.
 TEST_F(RemoteUpscalerTest, AHandshakeThatBreaksIsNotTheEnd) {
   Add();
-  FakeWorker& plain = Add();  // speaks no TLS
-  urls_[1] = "https://" + plain.url().substr(7);
+  const HangUpServer hangs_up;
+  urls_.push_back("https://127.0.0.1:" + std::to_string(hangs_up.port()));
   ASSERT_TRUE(Connect().ok());
   ASSERT_TRUE(Wait([&] { return upscaler_->Reports()[1].state == "down"; }));
   EXPECT_TRUE(refused().empty());

@@ -55,6 +55,11 @@ ClientFailure FailureOf(CURLcode code) {
   }
 }
 
+// What OpenSSL calls an HTTP answer to its first message.
+bool AnswersWithoutTls(CURLcode code, std::string_view error) {
+  return code == CURLE_SSL_CONNECT_ERROR && error.find("wrong version number") != error.npos;
+}
+
 }  // namespace
 
 std::string_view ClientAnswer::Header(std::string_view name) const {
@@ -291,6 +296,10 @@ void Client::Impl::Finish(CURL* easy, CURLcode code) {
   }
   if (answer.failure != ClientFailure::kNone) {
     answer.error = transfer->error[0] != 0 ? transfer->error : curl_easy_strerror(code);
+    if (AnswersWithoutTls(code, answer.error)) {
+      answer.failure = ClientFailure::kProtocol;
+      answer.error = "it answers without TLS; write http:// for https://";
+    }
     if (transfer->too_large) answer.error = "the answer is longer than it may be";
     if (transfer->no_memory) answer.error = "no memory for the answer";
     answer.body.clear();

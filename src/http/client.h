@@ -39,7 +39,7 @@ enum class ClientFailure {
   kTimeout,
   kBroken,    // the connection ended before the whole answer was here
   kTooLarge,  // the answer is longer than answer_bytes_max
-  kProtocol,  // the peer doesn't speak HTTP/1.1
+  kProtocol,  // the peer doesn't speak HTTP/1.1, or no TLS where it should
 };
 
 struct ClientAnswer {

@@ -22,7 +22,7 @@ constexpr double kEngineSecondsMax = 10;
 constexpr double kEngineSecondsMin = 0.6;
 constexpr double kEngineSecondsFull = 5;  // for batches as full as the clip's
 constexpr int kEngineRounds = 3;
-constexpr FrameSize kEngineSizes[] = {{96, 54}, {192, 108}, {640, 360}, {1920, 1080}};
+constexpr FrameSize kEngineSizes[] = {{96, 54}, {192, 108}, {480, 270}, kEngineSizeMax};
 
 constexpr FrameSize kEncoderSize{320, 180};  // before it is doubled
 

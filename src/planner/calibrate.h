@@ -5,11 +5,16 @@
 
 #include "base/cancel.h"
 #include "base/status.h"
+#include "frame/frame.h"
 #include "models/model_upscaler.h"
 #include "planner/calibration.h"
 #include "video/video_writer.h"
 
 namespace octoscale {
+
+// The largest frames that are measured. The network's tiles are far smaller, so a pixel of larger
+// frames takes as long.
+constexpr FrameSize kEngineSizeMax{960, 540};
 
 EngineKey KeyOf(const ModelRequest& request);
 

@@ -17,8 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-// Format 2 had no threads in the engine's rows, format 3 the beginning of an encoder's pictures
-// where this has its opening.
+// Format 3 had other sizes of frames, and the beginning of an encoder's pictures where this has its
+// opening.
 constexpr int kFormat = 4;
 
 Json SpeedJson(const PixelSpeed& speed) {

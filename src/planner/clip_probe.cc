@@ -29,8 +29,6 @@ constexpr size_t kWholesMax = 16;        // for the local engine
 // Upscaled, they begin and end where the encoders' blocks of 64 pixels do.
 constexpr FrameSize kTileX2{96, 64};
 constexpr FrameSize kTileX4{48, 32};
-// Whole frames for the network, or as much of one as this.
-constexpr FrameSize kEngineSize{1920, 1080};
 // The first frames of a clip may be black: the probe begins after this share of it.
 constexpr double kStart = 0.4;
 // Decoded frames that are kept whole for an upscaler elsewhere.
@@ -43,7 +41,7 @@ FrameSize TileFor(const ProbeRequest& request) {
 struct DecodedPieces {
   std::unique_ptr<VideoReader> reader;
   std::vector<Frame> mosaics;  // for the encoder
-  std::vector<Frame> wholes;   // of the first few frames, for the network
+  std::vector<Frame> wholes;   // for the network; at most kEngineSizeMax for the local one
   double cpu_per_pixel = 0;
 };
 
@@ -73,7 +71,7 @@ Result<DecodedPieces> DecodePieces(const ProbeRequest& request, const CancelToke
     const size_t bytes = frame.size_bytes() * (decoded.wholes.size() + 1);
     if (request.upscaler == nullptr) {
       if (decoded.wholes.size() >= kWholesMax) continue;
-      decoded.wholes.push_back(Middle(frame, kEngineSize));
+      decoded.wholes.push_back(Middle(frame, kEngineSizeMax));
     } else if (decoded.wholes.size() < 2 || bytes <= kWholeBytesMax) {
       decoded.wholes.push_back(frame.Clone());
     }

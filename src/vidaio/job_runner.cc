@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <exception>
 #include <filesystem>
 #include <future>
 #include <system_error>
@@ -11,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/file_bytes.h"
+#include "base/guarded.h"
 #include "http/absolute_url.h"
 #include "pipeline/journal_dir.h"
 #include "vidaio/clip_job.h"
@@ -38,16 +38,6 @@ ClipCodec CodecFor(const std::string& asked) {
   const auto codec = ParseClipCodec(asked);
   if (codec.ok()) return *codec;
   return asked.find("av1") != std::string::npos ? ClipCodec::kAv1 : ClipCodec::kHevc;
-}
-
-// What a step throws is the error of its clip alone.
-template <typename Step>
-Status Guarded(Step step) {
-  try {
-    return step();
-  } catch (const std::exception& error) {
-    return Internal(std::string("unexpected: ") + error.what());
-  }
 }
 
 }  // namespace
@@ -265,7 +255,7 @@ Status JobRunner::Task::BeginAttempt(size_t i) {
 }
 
 void JobRunner::Task::DoClip(size_t i) {
-  const Status status = Guarded([&] { return MakeResult(i); });
+  const Status status = Guarded("make the result", [&] { return MakeResult(i); });
   if (status.ok()) return StartPublishing(i);
   Close(i, status);
 }
@@ -278,7 +268,8 @@ Status JobRunner::Task::MakeResult(size_t i) {
 
 void JobRunner::Task::StartPublishing(size_t i) {
   publishing_[i] = std::async(std::launch::async, [this, i] {
-    Close(i, Guarded([&] { return job_.clips[i].remote ? Upload(i) : Publish(i); }));
+    Close(i, Guarded("publish the result",
+                     [&] { return job_.clips[i].remote ? Upload(i) : Publish(i); }));
   });
 }
 

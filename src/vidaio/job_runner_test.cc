@@ -66,7 +66,7 @@ TEST_F(JobRunnerTest, WhatOneClipThrowsIsItsErrorAlone) {
   EXPECT_EQ(job.state, JobState::kFailed);
   EXPECT_GT(job.finished_s, 1);
   EXPECT_EQ(job.clips[0].state, JobState::kFailed);
-  EXPECT_THAT(job.clips[0].error, HasSubstr("a.mp4: unexpected: no memory"));
+  EXPECT_THAT(job.clips[0].error, HasSubstr("a.mp4: could not make the result: no memory"));
   EXPECT_EQ(job.clips[1].state, JobState::kDone);
   EXPECT_TRUE(std::filesystem::exists(job.clips[1].output));
   EXPECT_THAT((*store_->Find("t"))->clips[0].error, HasSubstr("no memory")) << "stored, too";
@@ -85,7 +85,7 @@ TEST_F(JobRunnerTest, WhatPublishingThrowsIsTheClipsError) {
   ASSERT_TRUE(Run(&job))
       << "else it is done again after a restart, and asked for in vain until then";
   EXPECT_EQ(job.state, JobState::kFailed);
-  EXPECT_THAT(job.clips[0].error, HasSubstr("a.mp4: unexpected: no memory"));
+  EXPECT_THAT(job.clips[0].error, HasSubstr("a.mp4: could not publish the result: no memory"));
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 #include <new>
 #include <string_view>
 
+#include "image/picture_kind.h"
+
 namespace octoscale {
 namespace {
 
@@ -42,9 +44,7 @@ bool IsWebpAnimation(const std::string& path) {
   char head[kHeaderBytes] = {};
   std::ifstream file(path, std::ios::binary);
   if (!file.read(head, sizeof(head))) return false;
-  const std::string_view text(head, sizeof(head));
-  constexpr char kAnimation = 2;
-  return text.starts_with("RIFF") && text.substr(8, 8) == "WEBPVP8X" && (head[20] & kAnimation);
+  return IsAnimatedWebp({head, sizeof(head)});
 }
 
 WebpAnimation::~WebpAnimation() {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/guarded.h"
 #include "worker/frame_bytes.h"
-#include "worker/guarded.h"
 
 namespace octoscale::worker {
 namespace {

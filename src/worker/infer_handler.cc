@@ -5,7 +5,7 @@
 #include <cstring>
 #include <utility>
 
-#include "worker/guarded.h"
+#include "base/guarded.h"
 
 namespace octoscale::worker {
 

@@ -5,7 +5,8 @@
 #include <utility>
 
 #include "base/clock.h"
-#include "worker/guarded.h"
+
+#include "base/guarded.h"
 
 namespace octoscale::worker {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <utility>
 
+#include "base/guarded.h"
 #include "worker/frame_bytes.h"
-#include "worker/guarded.h"
 
 namespace octoscale::worker {
 namespace {

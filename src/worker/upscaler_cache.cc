@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "worker/guarded.h"
+#include "base/guarded.h"
 
 namespace octoscale::worker {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/guarded.h"
 #include "base/process_usage.h"
-#include "worker/guarded.h"
 #include "worker/image_handler.h"
 #include "worker/infer_handler.h"
 #include "worker/info_routes.h"

@@ -7,7 +7,7 @@
 
 #include "base/status.h"
 
-namespace octoscale::worker {
+namespace octoscale {
 
 // The Status or Result of `work`. What it throws becomes ResourceExhausted (memory) or Internal;
 // `what` completes "not enough memory to ..." and "could not ...".
@@ -24,4 +24,4 @@ auto Guarded(const char* what, Work work) -> decltype(work()) {
   }
 }
 
-}  // namespace octoscale::worker
+}  // namespace octoscale
