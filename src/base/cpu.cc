@@ -114,13 +114,15 @@ Result<CpuLevel> ActiveCpuLevel() {
 }
 
 std::string CpuModelName() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    if (line.rfind("model name", 0) != 0) continue;
-    const size_t colon = line.find(": ");
-    if (colon != std::string::npos) return line.substr(colon + 2);
+  std::string name;
+  for (uint32_t leaf = 0x80000002; leaf <= 0x80000004; ++leaf) {
+    const CpuidRegisters registers = Cpuid(leaf, 0);
+    name.append(reinterpret_cast<const char*>(&registers), sizeof(registers));
   }
-  return "unknown";
+  name.resize(std::min(name.size(), name.find('\0')));
+  const size_t first = name.find_first_not_of(' ');
+  if (first == std::string::npos) return "unknown";
+  return name.substr(first, name.find_last_not_of(' ') + 1 - first);
 }
 
 int AvailableCores() {

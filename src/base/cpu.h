@@ -31,7 +31,7 @@ std::vector<CpuLevel> AvailableCpuLevels();
 // the machine lacks are InvalidArgument.
 Result<CpuLevel> ActiveCpuLevel();
 
-// Marketing name of the processor, e.g. from /proc/cpuinfo; "unknown" when it can't be read.
+// Brand string of the processor (CPUID, so also where /proc/cpuinfo is hidden), or "unknown".
 std::string CpuModelName();
 // Cores that this process may run on (affinity and cgroup quota), at least 1.
 int AvailableCores();

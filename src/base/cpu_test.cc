@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <string>
 
 #include "base/testing/environment.h"
@@ -39,6 +40,16 @@ TEST(CpuTest, MissingLevelIsRefused) {
   const ScopedEnvironment forced("OCTOSCALE_CPU", "amx");
   const Status status = ActiveCpuLevel().status();
   EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+}
+
+// The kernel's is the same one, trimmed.
+TEST(CpuTest, ModelName) {
+  std::ifstream file("/proc/cpuinfo");
+  std::string line;
+  while (std::getline(file, line) && !line.starts_with("model name")) {
+  }
+  ASSERT_TRUE(line.starts_with("model name"));
+  EXPECT_EQ(line.substr(line.find(": ") + 2), CpuModelName());
 }
 
 TEST(CpuTest, AtLeastOneCore) { EXPECT_GE(AvailableCores(), 1); }

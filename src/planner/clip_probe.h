@@ -26,7 +26,7 @@ struct ProbeRequest {
   std::vector<std::string> presets;  // to encode the piece with; in the calibration
 };
 
-// Decodes a few frames, upscales a piece of them and encodes it; two to three seconds.
+// Decodes a few frames, upscales a piece of them and encodes it; three to six seconds.
 // Errors: those of VideoReader, the engine or the upscaler, and VideoWriter.
 Result<ClipProbe> ProbeClip(const ProbeRequest& request, const Calibration& calibration,
                             const CancelToken& cancel);
