@@ -3,10 +3,6 @@
 namespace octoscale {
 namespace {
 
-bool IsWebp(std::string_view head) {
-  return head.starts_with("RIFF") && head.substr(0, 12).ends_with("WEBP");
-}
-
 // The chunk that makes a PNG an animation comes before its pixels.
 bool IsAnimatedPng(std::string_view head) {
   const size_t animation = head.find("acTL");
@@ -14,6 +10,10 @@ bool IsAnimatedPng(std::string_view head) {
 }
 
 }  // namespace
+
+bool IsWebp(std::string_view head) {
+  return head.size() >= 12 && head.starts_with("RIFF") && head.substr(8, 4) == "WEBP";
+}
 
 bool IsAnimatedWebp(std::string_view head) {
   constexpr size_t kFlags = 20;

@@ -9,6 +9,8 @@ namespace octoscale {
 // Enough to see the chunk that makes a PNG an animation.
 constexpr size_t kPictureHeadBytes = 64 << 10;
 
+bool IsWebp(std::string_view head);
+
 // The bit in a WebP's extended header, which comes first.
 bool IsAnimatedWebp(std::string_view head);
 

@@ -20,6 +20,7 @@ TEST(PictureKindTest, Webp) {
   EXPECT_FALSE(IsAnimatedWebp(Webp("VP8X", 2).substr(0, 20)));  // cut off before the bit
   EXPECT_FALSE(IsStillPicture("RIFF1234AVI LIST"));
   EXPECT_FALSE(IsStillPicture("RIFF1234WEB"));
+  EXPECT_FALSE(IsStillPicture("RIFFWEBP"));
 }
 
 TEST(PictureKindTest, PngAndJpeg) {

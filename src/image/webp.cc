@@ -11,6 +11,7 @@
 #include "image/codecs.h"
 #include "image/exif.h"
 #include "image/image_upscaler.h"
+#include "image/picture_kind.h"
 
 namespace octoscale {
 namespace {
@@ -109,10 +110,7 @@ std::vector<uint8_t> Interleave(const ImageView& image) {
 }  // namespace
 
 bool LooksLikeWebp(std::span<const uint8_t> bytes) {
-  constexpr size_t kHeaderBytes = 12;
-  const std::string_view head(reinterpret_cast<const char*>(bytes.data()),
-                              std::min(bytes.size(), kHeaderBytes));
-  return head.size() == kHeaderBytes && head.starts_with("RIFF") && head.ends_with("WEBP");
+  return IsWebp({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 Result<Image> DecodeWebp(std::span<const uint8_t> bytes, const ImageLimits& limits) {

@@ -8,7 +8,6 @@
 #include <fstream>
 #include <iterator>
 #include <new>
-#include <string_view>
 
 #include "image/picture_kind.h"
 

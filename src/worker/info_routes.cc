@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/clock.h"
-
 #include "base/guarded.h"
 
 namespace octoscale::worker {
